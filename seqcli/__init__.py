@@ -1,0 +1,1 @@
+"""Train, compare and ship small sequence models from the command line."""

@@ -1,0 +1,1 @@
+"""What seqcli does, one verb a file: the public functions that the commands call."""

@@ -1,0 +1,116 @@
+"""Score lines, files or a translator by references."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqcli.config import require_one_of
+from seqcli.evaluation import BLEU, BLEU_TOKENIZERS, METRICS, Metric, Score
+from seqcli.evaluation.base import require_aligned
+from seqcli.evaluation.tokenised_text import tokenisation_warning
+from seqcli.text.lines import STDIN, read_lines
+from seqcli.translator import Translator
+
+DEFAULT_METRICS = ("bleu", "chrf")
+DEFAULT_BLEU_TOKENIZER = BLEU_TOKENIZERS[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The scores of one system on one test set, in the order in which they were asked for."""
+
+    scores: tuple[Score, ...]
+    line_count: int
+    reference_count: int  # reference files
+    warnings: tuple[str, ...]  # why the scores may not mean what they seem to, each a paragraph
+
+
+def score_lines(
+    hypotheses: Sequence[str],
+    references: Sequence[Sequence[str]],
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    *,
+    bleu_tokenizer: str = DEFAULT_BLEU_TOKENIZER,
+    lowercase: bool = False,
+) -> list[Score]:
+    """Score lines by each of the named metrics; `references` holds a list for each reference set.
+
+    ConfigError for an unknown metric or tokenizer, DataError for lists of different length.
+    """
+    judges = [_build(name, bleu_tokenizer, lowercase) for name in metrics]
+    return [judge.compute(hypotheses, references) for judge in judges]
+
+
+def evaluate_files(
+    hypothesis: str | Path,
+    references: Sequence[str | Path],
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    *,
+    bleu_tokenizer: str = DEFAULT_BLEU_TOKENIZER,
+    lowercase: bool = False,
+) -> Evaluation:
+    """Score a file of hypotheses by reference files, line by line. Errors as in `score_lines`."""
+    judges = [_build(name, bleu_tokenizer, lowercase) for name in metrics]
+    names, hypothesis_lines, reference_lines = _read_aligned(hypothesis, references)
+    return _evaluate(judges, hypothesis_lines, reference_lines, names)
+
+
+def evaluate_model(
+    model: Translator,
+    source: str | Path,
+    references: Sequence[str | Path],
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    *,
+    bleu_tokenizer: str = DEFAULT_BLEU_TOKENIZER,
+    lowercase: bool = False,
+    on_translation: Callable[[str], object] = lambda text: None,
+) -> Evaluation:
+    """Translate a source file and score the translations by reference files.
+
+    `on_translation` is given each translation as it is made. The files are checked before the
+    first is. Errors as in `score_lines`.
+    """
+    judges = [_build(name, bleu_tokenizer, lowercase) for name in metrics]
+    names, source_lines, reference_lines = _read_aligned(source, references)
+    hypotheses = []
+    for translation in model.translate(source_lines):
+        on_translation(translation.text)
+        hypotheses.append(translation.text)
+    return _evaluate(judges, hypotheses, reference_lines, ["the translation", *names[1:]])
+
+
+def _read_aligned(
+    first: str | Path, references: Sequence[str | Path]
+) -> tuple[list[str], list[str], list[list[str]]]:
+    """What to call the files, the lines of the first, and the lines of each reference file."""
+    paths = [first, *references]
+    names = ["standard input" if str(path) == STDIN else str(path) for path in paths]
+    lines, *reference_lines = [list(read_lines(path)) for path in paths]
+    require_aligned(lines, reference_lines, names)
+    return names, lines, reference_lines
+
+
+def _build(name: str, bleu_tokenizer: str, lowercase: bool) -> Metric:
+    require_one_of("the metric", name, METRICS)
+    if METRICS[name] is BLEU:
+        return BLEU(tokenize=bleu_tokenizer, lowercase=lowercase)
+    return METRICS[name](lowercase=lowercase)
+
+
+def _evaluate(
+    judges: Sequence[Metric],
+    hypotheses: Sequence[str],
+    references: Sequence[Sequence[str]],
+    names: Sequence[str],
+) -> Evaluation:
+    warnings = []
+    if any(judge.expects_raw_text for judge in judges):
+        for name, lines in zip(names, [hypotheses, *references], strict=True):
+            if warning := tokenisation_warning(lines, name):
+                warnings.append(warning)
+    return Evaluation(
+        scores=tuple(judge.compute(hypotheses, references) for judge in judges),
+        line_count=len(hypotheses),
+        reference_count=len(references),
+        warnings=tuple(warnings),
+    )

@@ -1,0 +1,109 @@
+"""Train a tokenizer on files, and turn lines into pieces or ids and back."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from seqcli.errors import DataError, ModelError, OutputError, UsageError
+from seqcli.text.lines import STDIN, arriving, read_lines
+from seqcli.tokenizers import TOKENIZERS, Tokenizer, TokenizerConfig, load_tokenizer
+from seqcli.tokenizers import train_tokenizer as train_on_lines
+
+SUFFIXES = tuple(sorted({tokenizer.suffix for tokenizer in TOKENIZERS.values()}))
+STEMS = ("tokenizer", "tokenizer-source")  # of the file in a model's folder
+LINES_AT_ONCE = 1000  # at most; lines that have not arrived yet are not waited for
+
+log = logging.getLogger(__name__)
+
+
+def train_tokenizer(
+    files: Sequence[str | Path],
+    output: Path,
+    config: TokenizerConfig | None = None,
+    *,
+    overwrite: bool = False,
+) -> Path:
+    """Learn a tokenizer from files and return the path it is saved at.
+
+    `output` may leave out the suffix. Raises OutputError where it exists already or cannot be
+    written, before any text is read; DataError and ConfigError as for lines.
+    """
+    config = config or TokenizerConfig()
+    path = _output_path(output, config.kind)
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists already", fix="Choose another name or add --overwrite")
+    if not path.parent.is_dir():
+        raise OutputError(
+            f"cannot write {path}: there is no folder {path.parent}",
+            fix=f"Create it: mkdir -p {path.parent}",
+        )
+    tokenizer = train_on_lines((line for file in files for line in read_lines(file)), config)
+    saved = tokenizer.save(path.parent, path.stem)
+    log.info("wrote %s: %s, %d pieces", saved, config.kind, len(tokenizer.vocabulary))
+    return saved
+
+
+def open_tokenizer(path: Path) -> Tokenizer:
+    """Load a tokenizer's file, or the (source) tokenizer of a model's folder. Raises ModelError."""
+    if not path.is_dir():
+        return load_tokenizer(path)
+    for stem in STEMS:
+        for suffix in SUFFIXES:
+            if (file := path / f"{stem}{suffix}").is_file():
+                return load_tokenizer(file)
+    raise ModelError(
+        f"the folder {path} has no tokenizer",
+        why=f"a model keeps it in {' or '.join(STEMS[0] + suffix for suffix in SUFFIXES)}",
+        fix="Give the folder of a model, or the file that `seqcli tokenize train` wrote",
+    )
+
+
+def encode_file(tokenizer: Tokenizer, source: str | Path, *, as_ids: bool) -> Iterator[str]:
+    """The pieces or ids of each line, with spaces between, as the lines arrive."""
+    for lines in arriving(read_lines(source), LINES_AT_ONCE):
+        for ids in tokenizer.encode_batch(lines):
+            if as_ids:
+                yield " ".join(map(str, ids))
+            else:
+                yield " ".join(tokenizer.vocabulary.pieces[index] for index in ids)
+
+
+def decode_file(tokenizer: Tokenizer, source: str | Path, *, as_ids: bool) -> Iterator[str]:
+    """The text of each line of pieces or ids. DataError names the line of an id that is none."""
+    name = "standard input" if str(source) == STDIN else str(source)
+    for number, line in enumerate(read_lines(source), start=1):
+        if as_ids:
+            yield tokenizer.decode(_read_ids(line, len(tokenizer.vocabulary), name, number))
+        else:
+            yield tokenizer.from_pieces(line.split(" "))
+
+
+def _read_ids(line: str, size: int, name: str, number: int) -> list[int]:
+    ids = []
+    for word in line.split():
+        if not (word.isascii() and word.isdigit()):
+            fault, fix = "is not an id", "Give whole numbers with spaces between, or use --pieces"
+        elif len(word) > len(str(size)) or int(word) >= size:
+            fault, fix = "is too high for an id", "Decode with the tokenizer that wrote the ids"
+        else:
+            ids.append(int(word))
+            continue
+        raise DataError(
+            f"{name}, line {number}: {word[:20]!r} {fault}",
+            why=f"the ids of this tokenizer are 0 to {size - 1}",
+            fix=fix,
+        )
+    return ids
+
+
+def _output_path(output: Path, kind: str) -> Path:
+    suffix = TOKENIZERS[kind].suffix
+    if output.suffix not in SUFFIXES:
+        return output.with_name(output.name + suffix)
+    if output.suffix != suffix:
+        raise UsageError(
+            f"{output} cannot hold a tokenizer of the kind {kind}",
+            why=f"its file ends in {suffix}",
+            fix=f"Name it {output.with_suffix(suffix)}, or leave the ending out",
+        )
+    return output

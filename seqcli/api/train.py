@@ -1,0 +1,356 @@
+"""Train a model by a recipe, or go on with a training that was stopped."""
+
+import random
+import shutil
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import torch
+
+from seqcli.api.evaluate import score_lines
+from seqcli.api.translate import load_translator
+from seqcli.bundle import (
+    FACTS,
+    FORMAT,
+    TRAINING,
+    BundleScore,
+    Facts,
+    library_versions,
+    load_tokenizers,
+    read_facts,
+    save_tokenizers,
+    vocabulary_fingerprint,
+    write_card,
+    write_facts,
+    write_model,
+)
+from seqcli.config import read_toml, to_toml
+from seqcli.data.batch import Batch, make_batch
+from seqcli.data.batching import token_batches
+from seqcli.data.dataset import Example, ParallelDataset
+from seqcli.errors import ConfigError, ModelError, OutputError
+from seqcli.evaluation import METRICS
+from seqcli.experiment import LOSS, Recipe
+from seqcli.tasks.translation import build_model, make_loss, make_loss_validation, make_validation
+from seqcli.text.lines import write_atomically
+from seqcli.text.parallel import read_parallel
+from seqcli.tokenizers import Tokenizer, train_tokenizer
+from seqcli.training.checkpoint import CheckpointFolder
+from seqcli.training.precision import keep_freed_memory
+from seqcli.training.report import Reporter, Validation, ValidationReport
+from seqcli.training.trainer import Trainer
+
+RECIPE = "recipe.toml"
+MOST_HELD_OUT, SHARE_HELD_OUT = (
+    1000,
+    0.05,
+)  # of the training pairs, where no validation set is given
+
+Pairs = tuple[list[str], list[str]]  # source and target lines
+
+
+def train(
+    recipe: Recipe,
+    output: Path,
+    *,
+    reporter: Reporter,
+    resume: bool = False,
+    overwrite: bool = False,
+    device: str = "auto",
+    threads: int | None = None,
+) -> Facts:
+    """Train by `recipe` and write the model to the folder `output`; return its facts.
+
+    Each new best model is written at once, so that the folder can be used while the training goes
+    on. Raises Interrupted after Ctrl-C, when all is saved to go on with `resume`.
+    """
+    keep_freed_memory()
+    if threads is not None:
+        torch.set_num_threads(threads)
+    chosen_device = choose_device(device)
+    _check_folder(output, recipe, resume=resume, overwrite=overwrite)
+    training_pairs, validation_pairs = _read_data(recipe, reporter)
+    test_pairs = read_parallel(*map(Path, recipe.data.test)) if recipe.data.test else None
+    resume = resume and (output / TRAINING / RECIPE).is_file()
+    if not resume:
+        _make_folder(output, recipe)
+    tokenizers = _get_tokenizers(output, recipe, training_pairs, resume=resume)
+    training = _Training(recipe, output, tokenizers, reporter, chosen_device)
+    training.run(training_pairs, validation_pairs, resume=resume)
+    if test_pairs is not None:
+        training.test(test_pairs)
+    facts = read_facts(output)
+    write_card(output, facts)
+    return facts
+
+
+def choose_device(device: str) -> torch.device:
+    """Resolve "auto", "cpu" or "cuda"; ConfigError where there is no such device."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("there is no CUDA device here", fix="Use --device auto or cpu")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(device)
+
+
+def _read_data(recipe: Recipe, reporter: Reporter) -> tuple[Pairs, Pairs]:
+    """Read training and validation pairs; hold some out where there is no validation set."""
+    sources, targets = read_parallel(*map(Path, recipe.data.train))
+    if recipe.data.valid:
+        return (sources, targets), read_parallel(*map(Path, recipe.data.valid))
+    count = max(1, min(MOST_HELD_OUT, int(SHARE_HELD_OUT * len(sources))))
+    held_out = set(random.Random(recipe.seed).sample(range(len(sources)), count))
+    reporter.message(f"no validation set was given: {count} random training pairs are held out")
+    kept = [index for index in range(len(sources)) if index not in held_out]
+    return (
+        ([sources[index] for index in kept], [targets[index] for index in kept]),
+        ([sources[index] for index in held_out], [targets[index] for index in held_out]),
+    )
+
+
+def _check_folder(output: Path, recipe: Recipe, *, resume: bool, overwrite: bool) -> None:
+    """Refuse a folder that holds anything else than what may be replaced or gone on with."""
+    stored = output / TRAINING / RECIPE
+    if output.exists() and not output.is_dir():
+        raise OutputError(f"{output} is a file", fix="Choose another name for the model's folder")
+    if resume and stored.is_file():
+        _require_same(read_toml(stored), msgspec.to_builtins(recipe))
+    elif output.exists() and any(output.iterdir()):
+        if not overwrite:
+            raise OutputError(
+                f"{output} exists already",
+                why="a training would mix its files with what is there",
+                fix="Choose another folder, go on with --resume, or replace it with --overwrite",
+            )
+        if not ((output / FACTS).is_file() or stored.is_file()):
+            raise OutputError(
+                f"{output} is not a model's folder, so it is not overwritten",
+                why="--overwrite deletes the folder, and this one holds other files",
+                fix="Choose another folder, or empty this one yourself",
+            )
+
+
+def _make_folder(output: Path, recipe: Recipe) -> None:
+    """Make an empty folder with the recipe in it, in place of what `_check_folder` let pass."""
+    try:
+        if output.is_dir():
+            shutil.rmtree(output)
+        (output / TRAINING).mkdir(parents=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot make the folder {output}: {error.strerror}",
+            fix="Choose a folder that you may write to",
+        ) from error
+    with write_atomically(output / TRAINING / RECIPE) as file:
+        file.write(to_toml(recipe))
+
+
+def _require_same(
+    stored: Mapping[str, object], wanted: Mapping[str, object], prefix: str = ""
+) -> None:
+    """Refuse to go on with a training whose recipe is another one, naming the keys."""
+    stored_flat, wanted_flat = dict(_flat(stored, prefix)), dict(_flat(wanted, prefix))
+    changed = [
+        f"{key} ({stored_flat.get(key)!r} before, {wanted_flat.get(key)!r} now)"
+        for key in sorted(stored_flat.keys() | wanted_flat.keys())
+        if stored_flat.get(key) != wanted_flat.get(key)
+    ]
+    if changed:
+        raise ConfigError(
+            f"the settings differ from those of the stopped training: {', '.join(changed)}",
+            why="a resumed training must equal one that was never stopped",
+            fix="Give the same settings, or start again with --overwrite",
+        )
+
+
+def _flat(tables: Mapping[str, object], prefix: str) -> list[tuple[str, object]]:
+    pairs: list[tuple[str, object]] = []
+    for key, value in tables.items():
+        if isinstance(value, Mapping):
+            pairs += _flat(value, f"{prefix}{key}.")
+        elif value is not None:
+            pairs.append((f"{prefix}{key}", list(value) if isinstance(value, tuple) else value))
+    return pairs
+
+
+def _get_tokenizers(
+    output: Path, recipe: Recipe, pairs: Pairs, *, resume: bool
+) -> dict[str, Tokenizer]:
+    """Learn the tokenizers and save them, or read those of a stopped training."""
+    if resume:
+        try:
+            return load_tokenizers(output)
+        except ModelError:
+            pass  # it was stopped before it had learned them
+    sources, targets = pairs
+    if recipe.target_tokenizer is None:
+        tokenizers = {"shared": train_tokenizer([*sources, *targets], recipe.tokenizer)}
+    else:
+        tokenizers = {
+            "source": train_tokenizer(sources, recipe.tokenizer),
+            "target": train_tokenizer(targets, recipe.target_tokenizer),
+        }
+    save_tokenizers(output, tokenizers)
+    return tokenizers
+
+
+class _Training:
+    """One training: the model, its tokenizers, and where its results go."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        output: Path,
+        tokenizers: dict[str, Tokenizer],
+        reporter: Reporter,
+        device: torch.device,
+    ) -> None:
+        self._recipe = recipe
+        self._output = output
+        self._tokenizers = tokenizers
+        self._reporter = reporter
+        self._source_tokenizer = tokenizers.get("source") or tokenizers["shared"]
+        self._target_tokenizer = tokenizers.get("target") or tokenizers["shared"]
+        torch.manual_seed(recipe.seed)
+        self._model = build_model(
+            recipe.model,
+            source_tokenizer=self._source_tokenizer,
+            target_tokenizer=self._target_tokenizer,
+        ).to(device)
+
+    def run(self, training_pairs: Pairs, validation_pairs: Pairs, *, resume: bool) -> None:
+        recipe = self._recipe
+        dataset = self._dataset(training_pairs, sampling=recipe.data.subword_sampling)
+        self._describe(dataset)
+        metric = recipe.evaluation.metric
+        trainer = Trainer(
+            self._model,
+            recipe.training,
+            batches=partial(_epoch_batches, dataset, recipe),
+            loss=make_loss(self._model, label_smoothing=recipe.training.label_smoothing),
+            validate=self._validation(validation_pairs),
+            publish=self._publish,
+            higher_is_better=metric != LOSS and METRICS[metric].higher_is_better,
+            checkpoints=CheckpointFolder(self._output / TRAINING),
+            reporter=self._reporter,
+        )
+        if resume and trainer.resume():
+            self._reporter.message("going on where the training was stopped")
+        trainer.train()
+
+    def test(self, pairs: Pairs) -> None:
+        """Translate the test set with the model as it was written, and record its scores."""
+        translator = load_translator(str(self._output))
+        hypotheses = [translation.text for translation in translator.translate(pairs[0])]
+        scores = [
+            BundleScore(name=score.name, value=score.value, signature=score.signature, set="test")
+            for score in score_lines(hypotheses, [pairs[1]], self._test_metrics())
+        ]
+        for score in scores:
+            self._reporter.message(f"test {score.name} {score.value:.2f}  {score.signature}")
+        facts = read_facts(self._output)
+        write_facts(self._output, msgspec.structs.replace(facts, scores=[*facts.scores, *scores]))
+
+    def _test_metrics(self) -> tuple[str, ...]:
+        metric = self._recipe.evaluation.metric
+        return ("bleu", "chrf", "ter") if metric in (LOSS, "bleu", "chrf", "ter") else (metric,)
+
+    def _dataset(self, pairs: Pairs, *, sampling: float) -> ParallelDataset:
+        return ParallelDataset(
+            *pairs,
+            source_tokenizer=self._source_tokenizer,
+            target_tokenizer=self._target_tokenizer,
+            sampling=sampling,
+            max_length=self._recipe.data.max_length,
+        )
+
+    def _validation(self, pairs: Pairs) -> Callable[[], Validation]:
+        metric = self._recipe.evaluation.metric
+        if metric == LOSS:
+            return make_loss_validation(
+                self._model,
+                self._dataset(pairs, sampling=0.0),
+                batch_tokens=self._recipe.training.batch_tokens,
+            )
+        return make_validation(
+            self._model,
+            *pairs,
+            source_tokenizer=self._source_tokenizer,
+            target_tokenizer=self._target_tokenizer,
+            metric=METRICS[metric](),
+        )
+
+    def _describe(self, dataset: ParallelDataset) -> None:
+        """Say what is trained on what, so that every choice made for the user is seen."""
+        recipe, say = self._recipe, self._reporter.message
+        say(f"{len(dataset)} training pairs")
+        if dataset.num_empty or dataset.num_long:
+            say(
+                f"left out: {dataset.num_empty} pairs with an empty side, {dataset.num_long} with "
+                f"more than {recipe.data.max_length} tokens (data.max_length)"
+            )
+        sizes = {role: len(tokenizer.vocabulary) for role, tokenizer in self._tokenizers.items()}
+        say("vocabulary: " + ", ".join(f"{size} ({role})" for role, size in sizes.items()))
+        model = recipe.model
+        say(
+            f"model: {count_parameters(self._model):,} parameters, embeddings "
+            f"{model.embedding_size}, encoder {model.encoder_layers} x {model.encoder_size} in each "
+            f"direction, decoder {model.decoder_layers} x {model.decoder_size}, "
+            f"{model.attention} attention"
+        )
+        say(
+            f"training: {recipe.training.epochs} epochs, batches of "
+            f"{recipe.training.batch_tokens} target tokens"
+        )
+
+    def _publish(self, report: ValidationReport) -> None:
+        """Write the model as it is now."""
+        validation = report.validation
+        facts = Facts(
+            format=FORMAT,
+            task=self._recipe.task,
+            architecture=self._recipe.architecture,
+            name=self._output.resolve().name,
+            recipe=msgspec.to_builtins(self._recipe),
+            tokenizers=list(self._tokenizers),
+            vocabulary=vocabulary_fingerprint(self._tokenizers),
+            parameters=count_parameters(self._model),
+            scores=[
+                BundleScore(
+                    name=validation.metric,
+                    value=validation.score,
+                    signature=validation.signature,
+                    set="validation",
+                )
+            ],
+            libraries=library_versions(),
+        )
+        weights = {name: tensor.detach() for name, tensor in self._model.named_parameters()}
+        write_model(
+            self._output,
+            facts,
+            weights,
+            half_precision=self._recipe.training.half_precision_weights,
+        )
+
+
+def count_parameters(model: torch.nn.Module) -> int:
+    """Count the trained numbers, each tied one once."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def _epoch_batches(
+    dataset: ParallelDataset, recipe: Recipe, epoch: int
+) -> list[Callable[[], Batch]]:
+    """Return the batches of an epoch as functions, so that each is padded when it is wanted."""
+    examples = dataset.examples(seed=recipe.seed, epoch=epoch)
+    groups = token_batches(
+        examples, batch_tokens=recipe.training.batch_tokens, seed=recipe.seed, epoch=epoch
+    )
+    return [partial(_gather, examples, indices) for indices in groups]
+
+
+def _gather(examples: list[Example], indices: list[int]) -> Batch:
+    return make_batch([examples[index] for index in indices])

@@ -1,0 +1,1 @@
+"""Whole models: a module and its frozen config, one architecture a file."""

@@ -1,0 +1,245 @@
+"""A model's folder: weights, tokenizers, facts and card; written whole, checked as it is read."""
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from seqcli.errors import ModelError, OutputError
+from seqcli.tokenizers import TOKENIZERS, Tokenizer, load_tokenizer
+
+FORMAT = 1  # raised when a folder of the new kind can no longer be read by older versions
+FACTS, WEIGHTS, CARD, TRAINING = "model.json", "weights.safetensors", "README.md", "training"
+ROLES = ("shared", "source", "target")
+TOKENIZER_SUFFIXES = sorted({tokenizer.suffix for tokenizer in TOKENIZERS.values()})
+LIBRARIES = ("seqcli", "torch", "sentencepiece", "sacrebleu", "numpy")
+
+
+class BundleScore(msgspec.Struct, frozen=True, kw_only=True):
+    """A score that the model reached, and on what."""
+
+    name: str
+    value: float
+    signature: str
+    set: str
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What `model.json` holds."""
+
+    format: int
+    task: str
+    architecture: str
+    name: str
+    recipe: dict[str, Any]  # resolved: every setting, also those that were left to their default
+    tokenizers: list[str]  # their roles: "shared", or "source" and "target"
+    vocabulary: str  # fingerprint of all vocabularies; the weights carry it too
+    parameters: int
+    scores: list[BundleScore] = []
+    libraries: dict[str, str] = {}
+
+
+class Bundle(msgspec.Struct, frozen=True):
+    """A model's folder, read and checked."""
+
+    folder: Path
+    facts: Facts
+    tokenizers: dict[str, Tokenizer]
+    weights: dict[str, Tensor]  # float32, each tied tensor once
+
+    @property
+    def source_tokenizer(self) -> Tokenizer:
+        return self.tokenizers.get("source") or self.tokenizers["shared"]
+
+    @property
+    def target_tokenizer(self) -> Tokenizer:
+        return self.tokenizers.get("target") or self.tokenizers["shared"]
+
+
+def vocabulary_fingerprint(tokenizers: Mapping[str, Tokenizer]) -> str:
+    """One hash over the vocabularies and their roles."""
+    joined = " ".join(
+        f"{role}:{tokenizers[role].vocabulary.fingerprint()}" for role in sorted(tokenizers)
+    )
+    return hashlib.sha256(joined.encode()).hexdigest()
+
+
+def library_versions() -> dict[str, str]:
+    """The versions that a model was made with, for its facts."""
+    versions = {}
+    for library in LIBRARIES:
+        try:
+            versions[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def save_tokenizers(folder: Path, tokenizers: Mapping[str, Tokenizer]) -> None:
+    """Save each tokenizer under the name of its role. Raises OutputError."""
+    for role, tokenizer in tokenizers.items():
+        try:
+            tokenizer.save(folder, _tokenizer_stem(role))
+        except OSError as error:
+            raise _cannot_write(folder / _tokenizer_stem(role), error) from error
+
+
+def load_tokenizers(folder: Path) -> dict[str, Tokenizer]:
+    """Read the tokenizers of a model by role. Raises ModelError if they are not there or broken."""
+    found = {}
+    for role in ROLES:
+        paths = [folder / (_tokenizer_stem(role) + suffix) for suffix in TOKENIZER_SUFFIXES]
+        for path in paths:
+            if path.is_file():
+                found[role] = load_tokenizer(path)
+    if set(found) not in ({"shared"}, {"source", "target"}):
+        raise _broken(folder, "a tokenizer is missing")
+    return found
+
+
+def _tokenizer_stem(role: str) -> str:
+    return "tokenizer" if role == "shared" else f"tokenizer-{role}"
+
+
+def write_model(
+    folder: Path, facts: Facts, weights: Mapping[str, Tensor], *, half_precision: bool = False
+) -> None:
+    """Write weights and facts, each whole or not at all; the folder and tokenizers are there.
+
+    The weights come first and carry the vocabulary's fingerprint, so that a model that is written
+    again while it trains can be loaded at any moment. Raises OutputError.
+    """
+    dtype = torch.float16 if half_precision else torch.float32
+    tensors = {name: tensor.to("cpu", dtype).contiguous() for name, tensor in weights.items()}
+    metadata = {"format": str(FORMAT), "vocabulary": facts.vocabulary}
+    _replace(folder / WEIGHTS, lambda path: save_file(tensors, path, metadata))
+    write_facts(folder, facts)
+
+
+def write_facts(folder: Path, facts: Facts) -> None:
+    """Write `model.json`. Raises OutputError."""
+    text = msgspec.json.format(msgspec.json.encode(facts), indent=2)
+    _replace(folder / FACTS, lambda path: path.write_bytes(text + b"\n"))
+
+
+def write_card(folder: Path, facts: Facts) -> None:
+    """Write the model's card. Raises OutputError."""
+    data = facts.recipe["data"]
+    lines = [
+        f"# {facts.name}",
+        "",
+        f"A {facts.architecture} model for {facts.task}: {facts.parameters:,} parameters.",
+        "",
+        f"- trained on: {', '.join(data['train'])}",
+        f"- validated on: {', '.join(data['valid']) or 'pairs held out of the training text'}",
+        *([f"- tested on: {', '.join(data['test'])}"] if data["test"] else []),
+        *(
+            f"- {score.set} {score.name}: {score.value:.2f} (`{score.signature}`)"
+            for score in facts.scores
+        ),
+        f"- made with: {', '.join(f'{name} {v}' for name, v in facts.libraries.items())}",
+        "",
+        f"Use it with `seqcli translate {folder}`; its recipe is in `model.json`.",
+        "",
+    ]
+    _replace(folder / CARD, lambda path: path.write_text("\n".join(lines), encoding="utf-8"))
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Read a model's folder. Raises ModelError if a part is missing, broken or of another model."""
+    facts = read_facts(folder)
+    tokenizers = load_tokenizers(folder)
+    if vocabulary_fingerprint(tokenizers) != facts.vocabulary:
+        raise _broken(folder, "its tokenizer is not the one that the model was trained with")
+    try:
+        with safe_open(folder / WEIGHTS, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise _broken(folder, f"{WEIGHTS} cannot be read: {error}") from error
+    if metadata.get("vocabulary") != facts.vocabulary:
+        raise _broken(folder, f"{WEIGHTS} belongs to another model")
+    return Bundle(folder, facts, tokenizers, weights)
+
+
+def read_facts(folder: Path) -> Facts:
+    """Read `model.json`. Raises ModelError."""
+    path = folder / FACTS
+    if not path.is_file():
+        raise ModelError(
+            f"{folder} is not a model: it has no {FACTS}",
+            why="a model is a folder that `seqcli train` has written",
+            fix="Give such a folder, or a name that `seqcli models` lists",
+        )
+    try:
+        raw = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        if raw.get("format") != FORMAT:
+            raise ModelError(
+                f"{folder} has format {raw.get('format')!r}; this version reads {FORMAT}",
+                why="it was written by another version of seqcli",
+                fix="Use that version, or train the model again",
+            )
+        return msgspec.convert(raw, Facts)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise _broken(folder, f"{FACTS} cannot be read: {error}") from error
+
+
+def find_model(model: str) -> Path:
+    """Return the folder of a model given by its path or by the name of a shipped one."""
+    folder = Path(model)
+    if folder.is_dir():
+        return folder
+    shipped = shipped_models_folder() / model
+    if Path(model).name == model and (shipped / FACTS).is_file():
+        return shipped
+    if folder.exists():
+        raise ModelError(f"{model} is a file", fix="A model is a folder: give its folder")
+    raise ModelError(
+        f"there is no model {model!r}",
+        why="it is neither a folder here nor the name of a shipped model",
+        fix="See `seqcli models` for the names, or train one with `seqcli train`",
+    )
+
+
+def shipped_models_folder() -> Path:
+    """Return the folder of the models that come with seqcli, in a wheel or a source checkout."""
+    package = Path(__file__).resolve().parent
+    installed = package / "models"
+    return installed if installed.is_dir() else package.parent / "models"
+
+
+def _replace(path: Path, write: Callable[[Path], Any]) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        write(temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _cannot_write(path: Path, error: Exception) -> OutputError:
+    return OutputError(
+        f"cannot write {path}: {error}",
+        why="the model was not saved; one that was there before is untouched",
+        fix="Free disk space or choose another folder",
+    )
+
+
+def _broken(folder: Path, what: str) -> ModelError:
+    return ModelError(
+        f"the model in {folder} is broken: {what}",
+        why="files are missing, damaged, or mixed from different models",
+        fix="Copy the whole folder again, or train the model again",
+    )

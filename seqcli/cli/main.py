@@ -1,0 +1,164 @@
+"""The door: every command hangs here, and every way to fail becomes an exit status."""
+
+import errno
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Annotated, TextIO
+
+import typer
+
+from seqcli.cli.console import NORMAL, configure_logging, say, show_error
+from seqcli.cli.eval import eval_
+from seqcli.cli.models import models
+from seqcli.cli.tokenize import app as tokenize_app
+from seqcli.cli.train import train
+from seqcli.cli.translate import translate
+from seqcli.errors import OutputError, SeqcliError, UsageError
+
+DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+
+app = typer.Typer(
+    name="seqcli",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # help as plain text, in half the time
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("train")(train)
+app.command("translate")(translate)
+app.command("eval")(eval_)
+app.add_typer(tokenize_app, name="tokenize")
+app.command("models")(models)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"seqcli {version('seqcli')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _seqcli(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and leave."
+        ),
+    ] = False,
+) -> None:
+    """Train, compare and ship small sequence models."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 done, 1 failed, 2 wrong use, 130 interrupted.
+
+    A fault of the user, of the disk or of the machine's memory is shown here, once.
+    Any other exception is a fault of ours and passes, with its traceback.
+    """
+    configure_logging(NORMAL)
+    stdout, stderr = sys.stdout, sys.stderr
+    try:
+        try:
+            return _dispatch(list(sys.argv[1:] if argv is None else argv))
+        finally:
+            sys.stdout, sys.stderr = stdout, stderr  # typer may have wrapped them
+            if stdout is not None:
+                stdout.flush()  # a full disk or a reader gone may show only now
+    except SeqcliError as error:
+        show_error(error)
+        return error.exit_status
+    except KeyboardInterrupt:
+        say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader has all it wants, as in `| head`
+        _discard_unwritten(stdout, stderr)
+        return DONE
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _discard_unwritten(stdout)
+        show_error(_disk_full(error))
+        return FAILED
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        show_error(_out_of_memory())
+        return FAILED
+
+
+def run() -> None:
+    """Run the command of `sys.argv` and leave the process with its status."""
+    if sys.stdout is not None:
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
+    status = main()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # from here on Ctrl-C has nothing to tidy up
+    sys.exit(status)
+
+
+def _dispatch(arguments: list[str]) -> int:
+    """Let typer parse and call; give back what it would have left the process with."""
+    command = typer.main.get_command(app)
+    try:
+        status = command.main(args=arguments, prog_name="seqcli", standalone_mode=False)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except typer.TyperException as error:
+        if type(error).__name__ != "NoArgsIsHelpError":
+            raise UsageError(error.format_message(), fix=_help_hint(error)) from None
+        say(error.format_message())  # nothing was asked for: the help is the answer
+        return WRONG_USE
+    except SystemExit as leaving:  # typer and rich turn a reader's leave into a status of 1
+        if isinstance(leaving.__context__, BrokenPipeError):
+            raise leaving.__context__ from None
+        raise
+    if status == INTERRUPTED:  # typer has turned the exception into a status
+        raise KeyboardInterrupt
+    return status if isinstance(status, int) else DONE
+
+
+def _help_hint(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"See `{context.command_path if context else 'seqcli'} --help`"
+
+
+def _discard_unwritten(*streams: TextIO | None) -> None:
+    """Let what a stream still holds go nowhere, or the interpreter would fail on it at its end."""
+    for stream in streams:
+        if stream is None:
+            continue
+        try:
+            stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+
+
+def _disk_full(error: OSError) -> OutputError:
+    place = f" for {error.filename}" if error.filename else ""
+    return OutputError(
+        f"no space left on the disk{place}",
+        why="what was written before is not complete",
+        fix="Free some space or write to another disk",
+    )
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether Python, or torch by one of its RuntimeErrors, could not get memory."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or "can't allocate memory" in str(error)
+    )
+
+
+def _out_of_memory() -> SeqcliError:
+    return SeqcliError(
+        "out of memory",
+        why="a batch, a line or the model is too large for this machine",
+        fix="Use a smaller batch or a smaller model, or split very long lines",
+    )

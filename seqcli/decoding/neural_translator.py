@@ -1,0 +1,155 @@
+"""A trained Seq2Seq model as a translator: lines in, translations out."""
+
+import itertools
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+
+import torch
+
+from seqcli.config import Config, require_one_of, require_positive
+from seqcli.data.batch import source_tensors
+from seqcli.decoding.beam import beam_search
+from seqcli.decoding.greedy import greedy_search
+from seqcli.decoding.search import Candidate
+from seqcli.decoding.step import Stepper
+from seqcli.errors import ConfigError
+from seqcli.tokenizers import Tokenizer
+from seqcli.translator import Hypothesis, Translation
+
+log = logging.getLogger(__name__)
+
+STRATEGIES = ("beam", "greedy")
+
+
+class DecodingConfig(Config):
+    """How output is searched for: the section `decoding` of a recipe."""
+
+    strategy: str = "beam"
+    beam_width: int = 5
+    length_penalty: float = 1.0  # 0: none; larger values favour longer output
+    batch_sentences: int = 64
+    max_source_length: int = 400  # tokens; a longer line is translated in parts
+
+    def __post_init__(self) -> None:
+        require_one_of("decoding.strategy", self.strategy, STRATEGIES)
+        for name in ("beam_width", "batch_sentences", "max_source_length"):
+            require_positive(f"decoding.{name}", getattr(self, name))
+        if not 0 <= self.length_penalty <= 10:
+            raise ConfigError("decoding.length_penalty must be from 0 to 10")
+
+
+class NeuralTranslator:
+    """Translates by search over a stepper's model.
+
+    `num_best` hypotheses are given for a line, or as many as the search found. With
+    `with_attention`, each carries a row of weights over the source tokens for each of its tokens.
+    """
+
+    def __init__(
+        self,
+        stepper: Stepper,
+        config: DecodingConfig,
+        *,
+        source_tokenizer: Tokenizer,
+        target_tokenizer: Tokenizer,
+        num_best: int = 1,
+        with_attention: bool = False,
+    ) -> None:
+        if num_best > (config.beam_width if config.strategy == "beam" else 1):
+            raise ConfigError(
+                f"{num_best} best hypotheses of a beam of {config.beam_width} ({config.strategy})",
+                why="a search finds no more hypotheses than its beam is wide",
+                fix="Ask for fewer, or for beam search with a wider beam",
+            )
+        self._stepper = stepper
+        self._config = config
+        self._source_tokenizer = source_tokenizer
+        self._target_tokenizer = target_tokenizer
+        self._num_best = num_best
+        self._with_attention = with_attention
+
+    def translate(self, lines: Iterable[str]) -> Iterator[Translation]:
+        """Translate lines in the order they come; see `translate_group` for groups of them."""
+        waiting = iter(lines)
+        while group := list(itertools.islice(waiting, 16 * self._config.batch_sentences)):
+            yield from self.translate_group(group)
+
+    def translate_group(self, lines: Sequence[str]) -> list[Translation]:
+        """Translate lines together: batched by length, returned in their own order."""
+        sources = self._source_tokenizer.encode_batch(lines)
+        parts = [self._parts(source) for source in sources]
+        flat = [part for line_parts in parts for part in line_parts]
+        order = sorted(range(len(flat)), key=lambda index: len(flat[index]))
+        found: dict[int, list[Candidate]] = {}
+        for start in range(0, len(order), self._config.batch_sentences):
+            batch = order[start : start + self._config.batch_sentences]
+            found.update(zip(batch, self._search([flat[index] for index in batch]), strict=True))
+        results = (found[index] for index in range(len(flat)))
+        return [
+            self._translation(line, source, [next(results) for _ in line_parts])
+            for line, source, line_parts in zip(lines, sources, parts, strict=True)
+        ]
+
+    def _parts(self, source: list[int]) -> list[list[int]]:
+        """Cut a source that is too long for one search into equal parts; none for an empty one."""
+        longest = self._config.max_source_length
+        if len(source) <= longest:
+            return [source] if source else []
+        count = -(-len(source) // longest)
+        log.warning("a line of %d tokens is translated in %d parts", len(source), count)
+        bounds = [len(source) * part // count for part in range(count + 1)]
+        return [source[start:end] for start, end in itertools.pairwise(bounds)]
+
+    @torch.inference_mode()
+    def _search(self, sources: Sequence[Sequence[int]]) -> list[list[Candidate]]:
+        source_BS, mask_BS = source_tensors(sources)
+        if self._config.strategy == "greedy":
+            return greedy_search(
+                self._stepper,
+                source_BS,
+                mask_BS,
+                length_penalty=self._config.length_penalty,
+                with_attention=self._with_attention,
+            )
+        return beam_search(
+            self._stepper,
+            source_BS,
+            mask_BS,
+            width=self._config.beam_width,
+            length_penalty=self._config.length_penalty,
+            num_best=self._num_best,
+            with_attention=self._with_attention,
+        )
+
+    def _translation(
+        self, line: str, source: list[int], parts: list[list[Candidate]]
+    ) -> Translation:
+        """Join the candidates of a line's parts: best with best, second with second."""
+        if not parts:
+            return Translation(line, (Hypothesis("", 0.0, 0.0),))
+        hypotheses = tuple(
+            self._hypothesis([part[min(rank, len(part) - 1)] for part in parts], len(source))
+            for rank in range(max(map(len, parts)))
+        )
+        pieces = self._source_tokenizer.vocabulary.pieces
+        return Translation(line, hypotheses, tuple(pieces[index] for index in source))
+
+    def _hypothesis(self, parts: list[Candidate], source_length: int) -> Hypothesis:
+        pieces = self._target_tokenizer.vocabulary.pieces
+        attention: list[tuple[float, ...]] = []
+        before = 0  # source tokens of the parts before
+        for part in parts if self._with_attention else ():
+            width = len(part.attention[0]) - 1  # without the end of sentence
+            after = source_length - before - width
+            attention += [
+                (*[0.0] * before, *row[:width], *[0.0] * after)
+                for row in part.attention[: len(part.tokens)]
+            ]
+            before += width
+        return Hypothesis(
+            text=" ".join(self._target_tokenizer.decode(part.tokens) for part in parts),
+            score=sum(part.score for part in parts) / len(parts),
+            log_probability=sum(part.log_probability for part in parts),
+            tokens=tuple(pieces[token] for part in parts for token in part.tokens),
+            attention=tuple(attention),
+        )

@@ -1,0 +1,19 @@
+"""Scores of hypotheses against references, both as lists of strings."""
+
+from seqcli.evaluation.accuracy import Accuracy
+from seqcli.evaluation.base import Metric, Score
+from seqcli.evaluation.bleu import BLEU, BLEU_TOKENIZERS
+from seqcli.evaluation.chrf import CHRF
+from seqcli.evaluation.error_rate import PhoneErrorRate, WordErrorRate
+from seqcli.evaluation.ter import TER
+
+METRICS: dict[str, type[Metric]] = {
+    "bleu": BLEU,
+    "chrf": CHRF,
+    "ter": TER,
+    "accuracy": Accuracy,
+    "per": PhoneErrorRate,
+    "wer": WordErrorRate,
+}
+
+__all__ = ["BLEU", "BLEU_TOKENIZERS", "METRICS", "Metric", "Score"]

@@ -1,0 +1,40 @@
+"""Does text look tokenised? Then BLEU and its kin stand on another scale than on raw text."""
+
+import re
+from collections.abc import Sequence
+
+# What tokenizers leave behind and raw text has at most by accident. Not " ?", " !" and " :",
+# which raw French has.
+SIGNS = {
+    "a space before a full stop or comma": re.compile(r"\S [.,\u3002\u3001\uff0c](?=\s|$)"),
+    "a contraction cut off from its word": re.compile(
+        r"\w (?:n['\u2019]t|['\u2019](?:s|t|m|d|re|ve|ll))(?=\s|$)", re.IGNORECASE
+    ),
+    "an escaped character such as &apos;": re.compile(r"&(?:apos|quot|amp|lt|gt|#9[13]|#124);"),
+    "a hyphen written @-@": re.compile(r" @-@ "),
+    "a subword mark (@@ or ▁)": re.compile(r"@@(?=\s|$)|▁"),
+}
+SUSPICIOUS_SHARE = 0.1  # of lines with any sign: raw captions and news have under one in a hundred
+
+
+def tokenisation_warning(lines: Sequence[str], name: str) -> str | None:
+    """What makes `lines`, called `name`, look tokenised, why it matters and what to do, or None."""
+    found = {
+        sign: [line for line in lines if pattern.search(line)] for sign, pattern in SIGNS.items()
+    }
+    suspicious = {line for marked in found.values() for line in marked}
+    count = sum(line in suspicious for line in lines)
+    if count == 0 or count < SUSPICIOUS_SHARE * sum(bool(line.strip()) for line in lines):
+        return None
+    sign = max(found, key=lambda sign: len(found[sign]))
+    return (
+        f"{name} looks tokenised: {len(found[sign])} of {len(lines)} lines have {sign}, "
+        f'as in "{_shortened(found[sign][0])}". '
+        "BLEU, chrF and TER of tokenised text are on another scale than of raw text and compare "
+        "with no published score. Detokenise it (join its subwords, undo its escapes) and score "
+        'again; if tokenised text is meant, let BLEU use the tokenizer "none".'
+    )
+
+
+def _shortened(line: str, most: int = 60) -> str:
+    return line if len(line) <= most else line[: most - 1] + "…"

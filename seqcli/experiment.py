@@ -1,0 +1,140 @@
+"""A recipe: everything that a training is made of, as one typed struct."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from seqcli.architectures.seq2seq import Seq2SeqConfig
+from seqcli.config import (
+    Config,
+    from_dict,
+    override,
+    read_toml,
+    require_one_of,
+    require_positive,
+    require_probability,
+)
+from seqcli.decoding.neural_translator import DecodingConfig
+from seqcli.errors import ConfigError, UsageError
+from seqcli.evaluation import METRICS
+from seqcli.text.lines import read_lines
+from seqcli.tokenizers import TokenizerConfig
+from seqcli.training.trainer import TrainingConfig
+
+TASKS = ("translation",)
+ARCHITECTURES = ("seq2seq",)
+LOSS = "loss"  # the one selection metric that needs no translation
+
+
+class DataConfig(Config):
+    """Where the text is: the section `data` of a recipe. Each pair is source and target file."""
+
+    train: tuple[str, ...] = ()
+    valid: tuple[str, ...] = ()  # none: some pairs are taken out of the training text
+    test: tuple[str, ...] = ()  # translated and scored once the training is over
+    max_length: int = 200  # tokens; longer pairs are left out of training, and counted
+    subword_sampling: float = 0.0  # 0: always the best segmentation; small values vary it most
+
+    def __post_init__(self) -> None:
+        for name in ("train", "valid", "test"):
+            if len(getattr(self, name)) not in (0, 2):
+                raise ConfigError(
+                    f"data.{name} must name two files, source and target, "
+                    f"not {len(getattr(self, name))}"
+                )
+        require_positive("data.max_length", self.max_length)
+        require_probability("data.subword_sampling", self.subword_sampling)
+
+
+class EvaluationConfig(Config):
+    """How checkpoints are compared while training: the section `evaluation` of a recipe."""
+
+    metric: str = "bleu"
+
+    def __post_init__(self) -> None:
+        require_one_of("evaluation.metric", self.metric, (*METRICS, LOSS))
+
+
+class Recipe(Config):
+    """All settings of a training."""
+
+    task: str = "translation"
+    architecture: str = "seq2seq"
+    seed: int = 1
+    data: DataConfig = DataConfig()
+    tokenizer: TokenizerConfig = TokenizerConfig()  # of the source, or of both sides
+    target_tokenizer: TokenizerConfig | None = None  # None: one tokenizer learned from both sides
+    model: Seq2SeqConfig = Seq2SeqConfig()
+    training: TrainingConfig = TrainingConfig()
+    decoding: DecodingConfig = DecodingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+    def __post_init__(self) -> None:
+        require_one_of("task", self.task, TASKS)
+        require_one_of("architecture", self.architecture, ARCHITECTURES)
+        if self.target_tokenizer is not None and self.model.tie_embeddings == "all":
+            raise ConfigError(
+                "model.tie_embeddings cannot be 'all' where target_tokenizer is set",
+                why="source and target have vocabularies of their own, so no common embeddings",
+                fix="Set model.tie_embeddings to 'target', or leave target_tokenizer out",
+            )
+
+
+def with_sizes_for(recipe: Recipe, *, num_pairs: int) -> Recipe:
+    """Return the recipe with the sizes that suit a corpus of `num_pairs` pairs.
+
+    Small corpora get small, strongly regularised models, as Sennrich and Zhang (2019) found best.
+    """
+    if num_pairs < 5_000:
+        model = msgspec.structs.replace(
+            recipe.model, embedding_size=128, encoder_size=128, decoder_size=256, dropout=0.4
+        )
+        training = msgspec.structs.replace(
+            recipe.training, batch_tokens=1000, epochs=60, warmup_steps=200
+        )
+    elif num_pairs < 200_000:
+        model = recipe.model
+        training = recipe.training
+    else:
+        model = msgspec.structs.replace(
+            recipe.model, embedding_size=384, encoder_size=384, decoder_size=768, dropout=0.2
+        )
+        training = msgspec.structs.replace(
+            recipe.training, batch_tokens=4000, epochs=10, warmup_steps=2000, patience=3
+        )
+    return msgspec.structs.replace(recipe, model=model, training=training)
+
+
+def resolve_recipe(
+    recipe_path: Path | None,
+    *,
+    files: Mapping[str, tuple[str, str]],
+    assignments: Sequence[str] = (),
+    seed: int | None = None,
+) -> Recipe:
+    """Build the recipe of a training: file or sizes from the data, then files, seed, assignments.
+
+    `files` maps "train", "valid" and "test" to a source and a target file. Without a recipe file
+    the sizes are chosen from the number of training pairs. Raises ConfigError and DataError.
+    """
+    if recipe_path is not None:
+        values = read_toml(recipe_path)
+    elif "train" in files:
+        num_pairs = sum(1 for _ in read_lines(files["train"][0]))
+        values = msgspec.to_builtins(with_sizes_for(Recipe(), num_pairs=num_pairs))
+    else:
+        values = {}
+    if files:
+        values = {**values, "data": {**values.get("data", {}), **files}}
+    if seed is not None:
+        values = {**values, "seed": seed}
+    values = override(values, assignments, Recipe)
+    recipe = from_dict(values, Recipe, origin=str(recipe_path or "the command line"))
+    if not recipe.data.train:
+        raise UsageError(
+            "there is nothing to train on",
+            why="neither the recipe nor the command names training files",
+            fix="Give --train SOURCE TARGET, or set data.train in the recipe",
+        )
+    return recipe

@@ -1,0 +1,37 @@
+"""Dropout for recurrent networks: one mask for a whole sentence, and whole words left out."""
+
+import torch
+from torch import Tensor, nn
+
+
+class VariationalDropout(nn.Module):
+    """Drop the same units at every time step (Gal and Ghahramani, 2016).
+
+    A new mask for each call and each row of the batch; in evaluation nothing is dropped.
+    """
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, states_BSH: Tensor) -> Tensor:
+        if not self.training or self.probability == 0:
+            return states_BSH
+        keep = 1 - self.probability
+        batch_size, _, size = states_BSH.shape
+        mask_B1H = torch.empty(
+            batch_size, 1, size, dtype=states_BSH.dtype, device=states_BSH.device
+        ).bernoulli_(keep)
+        return states_BSH * mask_B1H.div_(keep)
+
+
+def drop_words(tokens_BS: Tensor, probability: float, *, replacement: int, first: int) -> Tensor:
+    """Replace random tokens by `replacement`; ids below `first` (the special ones) stay.
+
+    Word dropout as in Sennrich and Zhang (2019), with the unknown token in place of a zero vector,
+    so that its embedding is trained as well.
+    """
+    if probability == 0:
+        return tokens_BS
+    dropped_BS = torch.rand(tokens_BS.shape, device=tokens_BS.device) < probability
+    return tokens_BS.masked_fill(dropped_BS & (tokens_BS >= first), replacement)

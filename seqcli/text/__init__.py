@@ -1,0 +1,1 @@
+"""Lines of text: read, written whole or not at all, and paired."""

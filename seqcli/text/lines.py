@@ -1,0 +1,201 @@
+"""Lines from a file, a gzip file, a pipe or standard input, and files written whole or not at all.
+
+A line ends at a line feed alone, as for `wc -l`, and not at U+2028 or whatever else ends one for
+`str.splitlines`: otherwise line N of one file would stop being line N of its partner.
+"""
+
+import contextlib
+import errno
+import gzip
+import io
+import os
+import queue
+import secrets
+import shutil
+import sys
+import threading
+import zlib
+from codecs import BOM_UTF8
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from seqcli.errors import DataError, OutputError
+
+STDIN = "-"
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+def read_lines(path: str | Path) -> Iterator[str]:
+    """Yield each line without its end (LF or CR LF), as soon as it arrives; "-" is stdin.
+
+    Nothing is opened before the first line is asked for. A byte order mark at the start is dropped.
+    DataError if the file is missing, unreadable or broken, or a line holds a NUL byte or is not
+    UTF-8: the line is named.
+    """
+    name = "standard input" if str(path) == STDIN else str(path)
+    try:
+        with _open_unpacked(path) as stream:
+            for number, raw in enumerate(stream, start=1):
+                if number == 1 and raw.startswith(BOM_UTF8):
+                    raw = raw.removeprefix(BOM_UTF8)
+                    if not raw:
+                        return  # a mark and nothing more: a file without a line
+                yield _decode(raw.removesuffix(b"\n").removesuffix(b"\r"), name, number)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(
+            f"{name} is a broken gzip file", why=str(error), fix="Copy or compress it again"
+        ) from error
+    except OSError as error:
+        raise DataError(f"cannot read {name}: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def write_atomically(path: Path) -> Iterator[TextIO]:
+    """Yield a UTF-8 stream; its text is at `path` once the block ends well, else nothing changes.
+
+    An existing file keeps its permissions, a link its target. A pipe or a device cannot be replaced
+    and is written directly. OutputError for any OSError in the block, but that a reader has gone.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            with path.open("w", encoding="utf-8", newline="\n") as stream:
+                yield stream
+        else:
+            with _replacement(path.resolve()) as stream:
+                yield stream
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def arriving(lines: Iterator[str], most: int) -> Generator[list[str], None, None]:
+    """Group lines as they arrive: wait for one, then take with it what is there, up to `most`.
+
+    A thread reads ahead by at most `most` lines. What it raises is raised here, after the lines
+    that came before. A consumer that stops early stops it at the next line.
+    """
+    arrived: queue.Queue[str | _End] = queue.Queue(maxsize=most)
+    stopped = threading.Event()
+
+    def read() -> None:
+        error = None
+        try:
+            for line in lines:
+                arrived.put(line)
+                if stopped.is_set():
+                    return
+        except BaseException as raised:  # whatever it is, it belongs to the consumer
+            error = raised
+        arrived.put(_End(error))
+
+    threading.Thread(target=read, name="line reader", daemon=True).start()
+    end = None
+    try:
+        while end is None:
+            group, end = _take(arrived, most)
+            if group:
+                yield group
+        if end.error is not None:
+            raise end.error
+    finally:
+        stopped.set()
+        with contextlib.suppress(queue.Empty):  # room for the one line the thread may still put
+            while True:
+                arrived.get_nowait()
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """What the reading thread puts last."""
+
+    error: BaseException | None
+
+
+def _take(arrived: queue.Queue[str | _End], most: int) -> tuple[list[str], _End | None]:
+    group: list[str] = []
+    item = arrived.get()
+    while not isinstance(item, _End):
+        group.append(item)
+        if len(group) == most:
+            return group, None
+        try:
+            item = arrived.get_nowait()
+        except queue.Empty:
+            return group, None
+    return group, item
+
+
+@contextlib.contextmanager
+def _open_unpacked(path: str | Path) -> Iterator[io.BufferedIOBase]:
+    """The bytes of a file, unpacked if its first two say gzip; peeked at, as a pipe cannot seek."""
+    with _open_stdin() if str(path) == STDIN else open(path, "rb") as stream:
+        if stream.peek(2)[:2] == GZIP_MAGIC:
+            with gzip.GzipFile(fileobj=stream) as unpacked:
+                yield unpacked
+        else:
+            yield stream
+
+
+def _open_stdin() -> io.BufferedReader:
+    """Standard input with a buffer of its own.
+
+    A daemon thread that waits in `sys.stdin.buffer` holds its lock, and Python aborts at exit when
+    it cannot take that lock to close the stream.
+    """
+    if sys.stdin is None:
+        raise DataError("standard input is closed", fix="Give a file, or pipe text in")
+    try:
+        return open(sys.stdin.fileno(), "rb", closefd=False)
+    except io.UnsupportedOperation:  # a stand-in, not a real file
+        return io.BufferedReader(sys.stdin.buffer)  # type: ignore[arg-type]
+
+
+def _decode(raw: bytes, name: str, number: int) -> str:
+    if b"\0" in raw:
+        raise DataError(
+            f"{name}, line {number}: there is a NUL byte",
+            why="text has none; this may be a binary file or UTF-16",
+            fix="Save it as UTF-8: iconv -f UTF-16 -t UTF-8",
+        )
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{name}, line {number}: not UTF-8",
+            why=f"byte {error.start + 1} of the line is 0x{raw[error.start]:02x}: {error.reason}",
+            fix="Convert it, such as: iconv -f ISO-8859-1 -t UTF-8",
+        ) from error
+
+
+@contextlib.contextmanager
+def _replacement(path: Path) -> Iterator[TextIO]:
+    """A stream to a temporary file beside `path` that takes its place when all is on the disk."""
+    temporary = path.with_name(f".{secrets.token_hex(8)}.partial")
+    try:
+        with temporary.open("x", encoding="utf-8", newline="\n") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        if path.exists():
+            shutil.copymode(path, temporary)
+        os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(OSError):  # gone when all went well
+            temporary.unlink()
+
+
+def _cannot_write(path: Path, error: OSError) -> OutputError:
+    reason = error.strerror or str(error)
+    if not os.path.isdir(path.parent):
+        reason = f"there is no folder {path.parent}"
+        fix = f"Create it: mkdir -p {path.parent}"
+    elif os.path.isdir(path):
+        fix = "Name a file in that folder"
+    elif error.errno in (errno.ENOSPC, errno.EDQUOT):
+        fix = "Free some space or write to another disk; nothing was left half-written"
+    else:
+        fix = "Name a file in a folder that you may write to"
+    return OutputError(f"cannot write {path}: {reason}", fix=fix)

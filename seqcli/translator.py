@@ -1,0 +1,35 @@
+"""What every translation system gives, be it neural, statistical or rule-based."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One candidate translation of a line."""
+
+    text: str
+    score: float  # what the search ranked by: higher is better
+    log_probability: float  # nats, summed over the tokens and the end of sentence
+    tokens: tuple[str, ...] = ()
+    attention: tuple[tuple[float, ...], ...] = ()  # a row a target token, a column a source token
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """The translation of one line: its hypotheses, best first. An empty line has one, empty."""
+
+    source: str
+    hypotheses: tuple[Hypothesis, ...]
+    source_tokens: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return self.hypotheses[0].text
+
+
+class Translator(Protocol):
+    """A system that translates lines: N in, N out, order kept, empty stays empty."""
+
+    def translate(self, lines: Iterable[str]) -> Iterator[Translation]: ...

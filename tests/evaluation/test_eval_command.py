@@ -1,0 +1,206 @@
+import io
+import json
+import os
+import subprocess
+import sys
+import types
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from seqcli.api.evaluate import score_lines
+from seqcli.cli.main import main
+from seqcli.evaluation import BLEU_TOKENIZERS, METRICS
+from seqcli.translator import Hypothesis, Translation
+
+HYPOTHESES = ["The cat sat on the mat.", "A tall man waits for us here."]
+REFERENCES = ["The cat sat on a mat.", "A tall man waits here for us."]
+
+
+class Shouting:
+    def translate(self, lines: Iterable[str]) -> Iterator[Translation]:
+        for line in lines:
+            yield Translation(line, (Hypothesis(line.upper(), score=0.0, log_probability=0.0),))
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]]]:
+    """Each model that is loaded, with its options; what is loaded shouts the source."""
+    calls: list[tuple[str, dict[str, object]]] = []
+
+    def load_translator(model: str, **options: object) -> Shouting:
+        calls.append((model, options))
+        return Shouting()
+
+    module = types.ModuleType("seqcli.api.translate")
+    module.load_translator = load_translator  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "seqcli.api.translate", module)
+    return calls
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name, lines in [("out", HYPOTHESES), ("ref", REFERENCES), ("short", REFERENCES[:1])]:
+        Path(name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return tmp_path
+
+
+def evaluate(*arguments: str) -> int:
+    return main(["eval", *arguments])
+
+
+@pytest.mark.usefixtures("files")
+class TestFiles:
+    def test_each_score_is_a_line_with_its_signature(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert evaluate("--hypothesis", "out", "--reference", "ref") == 0
+        bleu, chrf = score_lines(HYPOTHESES, [REFERENCES])
+        assert capsys.readouterr() == (
+            f"BLEU {bleu.value:.1f}  {bleu.signature}\nchrF2 {chrf.value:.1f}  {chrf.signature}\n",
+            "",
+        )
+
+    @pytest.mark.parametrize("width", ["0", "1", "2", "10"])
+    def test_a_value_is_printed_as_sacrebleu_prints_it(
+        self, width: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        command = [sys.executable, "-m", "sacrebleu", "ref", "-i", "out", "-m", "ter", "-b"]
+        environment = os.environ | {"SACREBLEU_FORMAT": "text"}
+        shown = subprocess.run(
+            [*command, "-w", width], capture_output=True, check=True, env=environment, text=True
+        )
+        options = ["--metrics", "ter", "--width", width]
+        assert evaluate("--hypothesis", "out", "--reference", "ref", *options) == 0
+        assert capsys.readouterr().out.split()[1] == shown.stdout.strip()
+
+    def test_json_has_full_precision_and_counts(self, capsys: pytest.CaptureFixture[str]) -> None:
+        options = ["--metrics", "ter, bleu", "--format", "json", "--bleu-tokenize", "char"]
+        files = ["--hypothesis", "out", "--reference", "ref", "--reference", "out"]
+        assert evaluate(*files, *options, "--lowercase") == 0
+        expected = score_lines(
+            HYPOTHESES,
+            [REFERENCES, HYPOTHESES],
+            ["ter", "bleu"],
+            bleu_tokenizer="char",
+            lowercase=True,
+        )
+        assert json.loads(capsys.readouterr().out) == {
+            "scores": [
+                {"name": score.name, "value": score.value, "signature": score.signature}
+                for score in expected
+            ],
+            "lines": 2,
+            "references": 2,
+        }
+
+    def test_a_hypothesis_comes_from_standard_input(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        text = "".join(f"{line}\n" for line in REFERENCES)
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+        assert evaluate("--hypothesis", "-", "--reference", "ref", "--metrics", "accuracy") == 0
+        assert capsys.readouterr().out == "accuracy 100.0  nrefs:1|case:mixed|unit:line\n"
+
+    def test_a_warning_of_tokenised_text_goes_to_standard_error(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Path("out").write_text("The cat sat .\nA man waits .\n", encoding="utf-8")
+        assert evaluate("--hypothesis", "out", "--reference", "ref", "--quiet") == 0
+        shown = capsys.readouterr()
+        assert shown.err.startswith("warning: out looks tokenised: 2 of 2 lines")
+        assert shown.err.count("\n") == 1
+        assert shown.out.startswith("BLEU ")
+
+    @pytest.mark.parametrize(
+        ("arguments", "status", "words"),
+        [
+            (["--hypothesis", "out", "--reference", "short"], 1, "out has 2 lines but short has 1"),
+            (["--hypothesis", "out", "--reference", "gone"], 1, "cannot read gone"),
+            (["--hypothesis", "out"], 2, "--reference"),
+            (["--reference", "ref"], 2, "there is nothing to score"),
+            (["m", "--reference", "ref"], 2, "there is nothing to translate"),
+            (["--reference", "ref", "--source", "out"], 2, "there is nothing to score"),
+            (["m", "--hypothesis", "out", "--reference", "ref"], 2, "MODEL does not go with"),
+            (
+                ["--hypothesis", "out", "--reference", "ref", "--source", "out"],
+                2,
+                "--source does not go with --hypothesis",
+            ),
+            (["--hypothesis", "out", "--reference", "ref", "--beam", "2"], 2, "--beam does not go"),
+            (["--hypothesis", "out", "--reference", "ref", "-o", "x"], 2, "--output does not go"),
+            (["--hypothesis", "-", "--reference", "-"], 2, "standard input can be read only once"),
+            (
+                ["--hypothesis", "out", "--reference", "ref", "--metrics", "blue"],
+                2,
+                "did you mean 'bleu'?",
+            ),
+            (["--hypothesis", "out", "--reference", "ref", "--metrics", ""], 2, "Choose one of"),
+            (
+                ["--hypothesis", "out", "--reference", "ref", "--bleu-tokenize", "chars"],
+                2,
+                "did you mean 'char'?",
+            ),
+            (["--hypothesis", "out", "--reference", "ref", "--format", "xml"], 2, "xml"),
+        ],
+    )
+    def test_a_fault_is_told_with_its_status_and_nothing_else(
+        self,
+        arguments: list[str],
+        status: int,
+        words: str,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        assert evaluate(*arguments) == status
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        assert shown.err.startswith("error: ")
+        assert words in shown.err
+
+
+@pytest.mark.usefixtures("files")
+class TestModel:
+    def test_the_translations_of_a_model_are_scored_and_kept(
+        self,
+        loaded: list[tuple[str, dict[str, object]]],
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        arguments = ["my-model", "--source", "out", "--reference", "ref", "--beam", "7"]
+        assert evaluate(*arguments, "-o", "kept", "--metrics", "bleu", "--width", "3") == 0
+        shouted = [line.upper() for line in HYPOTHESES]
+        (bleu,) = score_lines(shouted, [REFERENCES], ["bleu"])
+        assert capsys.readouterr() == (f"BLEU {bleu.value:.3f}  {bleu.signature}\n", "")
+        assert Path("kept").read_text(encoding="utf-8") == "".join(f"{line}\n" for line in shouted)
+        assert loaded == [("my-model", {"beam_width": 7})]
+
+    def test_the_beam_is_the_models_own_unless_it_is_given(
+        self, loaded: list[tuple[str, dict[str, object]]]
+    ) -> None:
+        assert evaluate("my-model", "--source", "out", "--reference", "ref") == 0
+        assert loaded == [("my-model", {})]
+
+    @pytest.mark.usefixtures("loaded")
+    def test_nothing_is_kept_of_a_run_that_fails(self, capsys: pytest.CaptureFixture[str]) -> None:
+        arguments = ["m", "--source", "out", "--reference", "short", "-o", "kept"]
+        assert evaluate(*arguments) == 1
+        assert "out has 2 lines but short has 1" in capsys.readouterr().err
+        assert sorted(path.name for path in Path().iterdir()) == ["out", "ref", "short"]
+
+    @pytest.mark.usefixtures("loaded")
+    def test_a_missing_folder_for_the_translations_is_told(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        arguments = ["m", "--source", "out", "--reference", "ref", "-o", "gone/kept"]
+        assert evaluate(*arguments) == 1
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        assert "gone" in shown.err
+
+
+def test_the_help_names_every_metric_and_tokenizer(capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate("--help") == 0
+    unwrapped = "".join(capsys.readouterr().out.split())
+    assert ",".join(METRICS) in unwrapped
+    assert ",".join(BLEU_TOKENIZERS) in unwrapped
