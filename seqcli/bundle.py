@@ -1,19 +1,19 @@
 """A model's folder: weights, tokenizers, facts and card; written whole, checked as it is read."""
 
 import hashlib
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from seqcli.errors import ModelError, OutputError
+from seqcli.errors import ModelError
+from seqcli.text.lines import write_atomically
 from seqcli.tokenizers import TOKENIZERS, Tokenizer, load_tokenizer
 
 FORMAT = 1  # raised when a folder of the new kind can no longer be read by older versions
@@ -86,10 +86,7 @@ def library_versions() -> dict[str, str]:
 def save_tokenizers(folder: Path, tokenizers: Mapping[str, Tokenizer]) -> None:
     """Save each tokenizer under the name of its role. Raises OutputError."""
     for role, tokenizer in tokenizers.items():
-        try:
-            tokenizer.save(folder, _tokenizer_stem(role))
-        except OSError as error:
-            raise _cannot_write(folder / _tokenizer_stem(role), error) from error
+        tokenizer.save(folder, _tokenizer_stem(role))
 
 
 def load_tokenizers(folder: Path) -> dict[str, Tokenizer]:
@@ -120,14 +117,16 @@ def write_model(
     dtype = torch.float16 if half_precision else torch.float32
     tensors = {name: tensor.to("cpu", dtype).contiguous() for name, tensor in weights.items()}
     metadata = {"format": str(FORMAT), "vocabulary": facts.vocabulary}
-    _replace(folder / WEIGHTS, lambda path: save_file(tensors, path, metadata))
+    with write_atomically(folder / WEIGHTS) as stream:
+        stream.buffer.write(safetensors.torch.save(tensors, metadata))
     write_facts(folder, facts)
 
 
 def write_facts(folder: Path, facts: Facts) -> None:
     """Write `model.json`. Raises OutputError."""
-    text = msgspec.json.format(msgspec.json.encode(facts), indent=2)
-    _replace(folder / FACTS, lambda path: path.write_bytes(text + b"\n"))
+    text = msgspec.json.format(msgspec.json.encode(facts).decode(), indent=2)
+    with write_atomically(folder / FACTS) as stream:
+        stream.write(text + "\n")
 
 
 def write_card(folder: Path, facts: Facts) -> None:
@@ -150,7 +149,8 @@ def write_card(folder: Path, facts: Facts) -> None:
         f"Use it with `seqcli translate {folder}`; its recipe is in `model.json`.",
         "",
     ]
-    _replace(folder / CARD, lambda path: path.write_text("\n".join(lines), encoding="utf-8"))
+    with write_atomically(folder / CARD) as stream:
+        stream.write("\n".join(lines))
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -214,27 +214,6 @@ def shipped_models_folder() -> Path:
     package = Path(__file__).resolve().parent
     installed = package / "models"
     return installed if installed.is_dir() else package.parent / "models"
-
-
-def _replace(path: Path, write: Callable[[Path], Any]) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        write(temporary)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except (OSError, SafetensorError) as error:
-        raise _cannot_write(path, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _cannot_write(path: Path, error: Exception) -> OutputError:
-    return OutputError(
-        f"cannot write {path}: {error}",
-        why="the model was not saved; one that was there before is untouched",
-        fix="Free disk space or choose another folder",
-    )
 
 
 def _broken(folder: Path, what: str) -> ModelError:

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import msgspec
+from types import MappingProxyType
+from typing import Any
 
 from seqcli.architectures.seq2seq import Seq2SeqConfig
 from seqcli.config import (
@@ -20,7 +20,7 @@ from seqcli.errors import ConfigError, UsageError
 from seqcli.evaluation import METRICS
 from seqcli.text.lines import read_lines
 from seqcli.tokenizers import TokenizerConfig
-from seqcli.training.trainer import TrainingConfig
+from seqcli.training.config import TrainingConfig
 
 TASKS = ("translation",)
 ARCHITECTURES = ("seq2seq",)
@@ -81,29 +81,32 @@ class Recipe(Config):
             )
 
 
-def with_sizes_for(recipe: Recipe, *, num_pairs: int) -> Recipe:
-    """Return the recipe with the sizes that suit a corpus of `num_pairs` pairs.
+def sizes_for(num_pairs: int) -> dict[str, Any]:
+    """Return the settings that suit a corpus of `num_pairs` pairs, where they are not the defaults.
 
     Small corpora get small, strongly regularised models, as Sennrich and Zhang (2019) found best.
     """
     if num_pairs < 5_000:
-        model = msgspec.structs.replace(
-            recipe.model, embedding_size=128, encoder_size=128, decoder_size=256, dropout=0.4
-        )
-        training = msgspec.structs.replace(
-            recipe.training, batch_tokens=1000, epochs=60, warmup_steps=200
-        )
-    elif num_pairs < 200_000:
-        model = recipe.model
-        training = recipe.training
-    else:
-        model = msgspec.structs.replace(
-            recipe.model, embedding_size=384, encoder_size=384, decoder_size=768, dropout=0.2
-        )
-        training = msgspec.structs.replace(
-            recipe.training, batch_tokens=4000, epochs=10, warmup_steps=2000, patience=3
-        )
-    return msgspec.structs.replace(recipe, model=model, training=training)
+        return {
+            "model": {
+                "embedding_size": 128,
+                "encoder_size": 128,
+                "decoder_size": 256,
+                "dropout": 0.4,
+            },
+            "training": {"batch_tokens": 1000, "epochs": 60, "warmup_steps": 200},
+        }
+    if num_pairs < 200_000:
+        return {}
+    return {
+        "model": {
+            "embedding_size": 384,
+            "encoder_size": 384,
+            "decoder_size": 768,
+            "dropout": 0.2,
+        },
+        "training": {"batch_tokens": 4000, "epochs": 10, "warmup_steps": 2000, "patience": 3},
+    }
 
 
 def resolve_recipe(
@@ -116,20 +119,22 @@ def resolve_recipe(
     """Build the recipe of a training: file or sizes from the data, then files, seed, assignments.
 
     `files` maps "train", "valid" and "test" to a source and a target file. Without a recipe file
-    the sizes are chosen from the number of training pairs. Raises ConfigError and DataError.
+    the sizes are chosen from the number of training pairs. Where each side has a tokenizer of its
+    own, embeddings are tied on the target side alone, unless the recipe says otherwise.
+    Raises ConfigError, UsageError and DataError.
     """
     if recipe_path is not None:
         values = read_toml(recipe_path)
     elif "train" in files:
-        num_pairs = sum(1 for _ in read_lines(files["train"][0]))
-        values = msgspec.to_builtins(with_sizes_for(Recipe(), num_pairs=num_pairs))
+        values = sizes_for(sum(1 for _ in read_lines(files["train"][0])))
     else:
         values = {}
-    if files:
-        values = {**values, "data": {**values.get("data", {}), **files}}
     if seed is not None:
         values = {**values, "seed": seed}
+    values = _with_section(values, "data", settings=files)
     values = override(values, assignments, Recipe)
+    if values.get("target_tokenizer") is not None:
+        values = _with_section(values, "model", defaults={"tie_embeddings": "target"})
     recipe = from_dict(values, Recipe, origin=str(recipe_path or "the command line"))
     if not recipe.data.train:
         raise UsageError(
@@ -138,3 +143,17 @@ def resolve_recipe(
             fix="Give --train SOURCE TARGET, or set data.train in the recipe",
         )
     return recipe
+
+
+def _with_section(
+    values: Mapping[str, Any],
+    name: str,
+    *,
+    defaults: Mapping[str, Any] = MappingProxyType({}),
+    settings: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """Put settings into a section. What is no section is left as it is: `from_dict` refuses it."""
+    section = values.get(name, {})
+    if not isinstance(section, Mapping):
+        return dict(values)
+    return {**values, name: {**defaults, **section, **settings}}

@@ -23,6 +23,7 @@ class Translation:
     source: str
     hypotheses: tuple[Hypothesis, ...]
     source_tokens: tuple[str, ...] = ()
+    num_parts: int = 1  # more than one: the line was too long to be translated as a whole
 
     @property
     def text(self) -> str:

@@ -1,9 +1,11 @@
 """Sequence to sequence with attention: a recurrent encoder and a recurrent decoder."""
 
 import math
+
 from torch import Tensor, nn
 
 from seqcli.config import Config, require_one_of, require_positive, require_probability
+from seqcli.errors import ConfigError
 from seqcli.nn.attention import ATTENTIONS, Memory
 from seqcli.nn.decoder import Decoder
 from seqcli.nn.dropout import drop_words
@@ -38,6 +40,13 @@ class Seq2SeqConfig(Config):
         require_one_of("model.tie_embeddings", self.tie_embeddings, ("all", "target", "none"))
         require_probability("model.dropout", self.dropout)
         require_probability("model.word_dropout", self.word_dropout)
+        if self.attention == "dot" and self.decoder_size != 2 * self.encoder_size:
+            raise ConfigError(
+                f"model.attention cannot be 'dot' where model.decoder_size is {self.decoder_size} "
+                f"and model.encoder_size {self.encoder_size}",
+                why="a dot product needs a decoder as wide as both directions of the encoder",
+                fix="Make decoder_size twice encoder_size, or set model.attention to 'general'",
+            )
 
 
 class Seq2Seq(nn.Module):
@@ -93,7 +102,7 @@ class Seq2Seq(nn.Module):
         )
 
     def forward(self, source_BS: Tensor, source_mask_BS: Tensor, target_BT: Tensor) -> Tensor:
-        """Return features_BTE from which the output layer predicts what follows each target token."""
+        """Return features_BTE, from which the output layer predicts what follows each token."""
         if self.training:
             source_BS = drop_words(source_BS, self.word_dropout, replacement=UNK, first=UNK + 1)
             target_BT = drop_words(target_BT, self.word_dropout, replacement=UNK, first=UNK + 1)

@@ -91,7 +91,7 @@ def eval_(
     else:
         from seqcli.api.translate import load_translator
 
-        translator = load_translator(model, **({} if beam is None else {"beam_width": beam}))
+        translator = load_translator(model, beam_width=beam)
         watched = nullcontext() if quiet else status(f"translating {source}")
         with _kept_in(output) as keep, watched:
             evaluation = evaluate_model(

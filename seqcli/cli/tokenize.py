@@ -15,7 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="Cut text into pieces and join them
 DEFAULTS = TokenizerConfig()
 
 FilesArgument = Annotated[
-    list[str], typer.Argument(metavar="FILE...", help="Text to learn from, or - for stdin.")
+    list[str], typer.Argument(metavar="FILE", help="Text to learn from, or - for stdin.")
 ]
 OutputOption = Annotated[
     Path,
@@ -43,7 +43,7 @@ OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an e
 TokenizerArgument = Annotated[
     Path, typer.Argument(metavar="TOKENIZER", help="A tokenizer's file, or a model's folder.")
 ]
-SourceArgument = Annotated[str, typer.Argument(metavar="[FILE]", help="Input, - for stdin.")]
+SourceArgument = Annotated[str, typer.Argument(metavar="FILE", help="Input, or - for stdin.")]
 IdsOption = Annotated[bool, typer.Option("--ids/--pieces", help="Numbers, or pieces of text.")]
 
 

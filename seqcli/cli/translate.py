@@ -1,46 +1,112 @@
 """`seqcli translate`: translate a file or what comes in, a line for each line."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from seqcli.cli.console import say
 from seqcli.cli.options import QuietOption, ThreadsOption, VerboseOption
+from seqcli.errors import UsageError
+from seqcli.text.lines import STDIN, write_atomically
+
+
+ModelArgument = Annotated[str, typer.Argument(help="A model's folder, or a shipped one's name.")]
+SourceArgument = Annotated[
+    str, typer.Argument(metavar="[FILE|-]", help="The text; - is standard input.")
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="A file, in place only when whole.", show_default="-"),
+]
+BeamOption = Annotated[
+    int | None, typer.Option("--beam", min=1, help="Beam width.", show_default="the model's")
+]
+GreedyOption = Annotated[bool, typer.Option("--greedy", help="Take the best token each time.")]
+PenaltyOption = Annotated[
+    float | None, typer.Option(min=0, help="Larger: longer output.", show_default="the model's")
+]
+BestOption = Annotated[int, typer.Option("--nbest", min=1, help="Hypotheses a line.")]
+BatchOption = Annotated[
+    int | None, typer.Option(min=1, help="Sentences at a time.", show_default="the model's")
+]
+FormatOption = Annotated[
+    Literal["text", "tsv", "jsonl"], typer.Option("--format", help="text; others have scores too.")
+]
+AttentionOption = Annotated[
+    bool, typer.Option("--attention", help="In jsonl: tokens, weights and alignment.")
+]
+DrawOption = Annotated[bool, typer.Option("--draw", help="Draw the attention on standard error.")]
+PrecisionOption = Annotated[
+    Literal["int8", "float32"], typer.Option(help="int8 is faster, float32 exact.")
+]
 
 
 def translate(
-    model: Annotated[str, typer.Argument(help="A model's folder, or the name of a shipped one.")],
-    source: Annotated[
-        str, typer.Argument(metavar="[FILE|-]", help="The text; - is standard input.")
-    ] = "-",
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="A file, written whole at the end.", show_default="-"),
-    ] = None,
-    beam: Annotated[
-        int | None, typer.Option("--beam", min=1, help="Beam width.", show_default="the model's")
-    ] = None,
-    greedy: Annotated[
-        bool, typer.Option("--greedy", help="Take the best token each time.")
-    ] = False,
-    length_penalty: Annotated[
-        float | None,
-        typer.Option(min=0, help="Larger: longer output.", show_default="the model's"),
-    ] = None,
-    num_best: Annotated[int, typer.Option("--nbest", min=1, help="Hypotheses a line.")] = 1,
-    batch: Annotated[
-        int | None,
-        typer.Option("--batch", min=1, help="Sentences at a time.", show_default="the model's"),
-    ] = None,
-    output_format: Annotated[
-        Literal["text", "tsv", "jsonl"],
-        typer.Option("--format", help="text; tsv and jsonl with scores."),
-    ] = "text",
-    attention: Annotated[
-        bool, typer.Option("--attention", help="With jsonl: tokens and attention weights.")
-    ] = False,
+    model: ModelArgument,
+    source: SourceArgument = STDIN,
+    output: OutputOption = None,
+    beam: BeamOption = None,
+    greedy: GreedyOption = False,
+    length_penalty: PenaltyOption = None,
+    num_best: BestOption = 1,
+    batch: BatchOption = None,
+    output_format: FormatOption = "text",
+    attention: AttentionOption = False,
+    draw: DrawOption = False,
+    precision: PrecisionOption = "int8",
     threads: ThreadsOption = None,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Translate each line of FILE, in order; empty lines stay empty."""
+    """Translate each line of FILE, in order, one line out for each line in."""
+    from seqcli.api.translate import load_translator, translate_lines
+    from seqcli.cli.attention_drawing import draw_attention
+    from seqcli.cli.translation_formats import FORMATS
+
+    _check_options(output_format, num_best=num_best, attention=attention)
+    translator = load_translator(
+        model,
+        strategy="greedy" if greedy else None,
+        beam_width=beam,
+        length_penalty=length_penalty,
+        batch_sentences=batch,
+        num_best=num_best,
+        with_attention=attention or draw,
+        precision=precision,
+        threads=threads,
+    )
+    format_translation = FORMATS[output_format]
+    with _results(output) as write:
+        for number, translation in enumerate(translate_lines(translator, source), start=1):
+            write(format_translation(translation, number))
+            if draw:
+                say(draw_attention(translation))
+
+
+def _check_options(output_format: str, *, num_best: int, attention: bool) -> None:
+    """Refuse what would be lost, or would break one line out for each line in."""
+    if num_best > 1 and output_format == "text":
+        raise UsageError(
+            f"--nbest {num_best} does not fit --format text",
+            why="text has one line out for each line in",
+            fix="Use --format tsv or jsonl",
+        )
+    if attention and output_format != "jsonl":
+        raise UsageError(
+            f"--attention does not fit --format {output_format}",
+            why="only jsonl has a place for the weights",
+            fix="Use --format jsonl, or --draw to look at them",
+        )
+
+
+@contextmanager
+def _results(output: Path | None) -> Iterator[Callable[[str], object]]:
+    """A function that writes lines to standard output at once, or to a file that appears whole."""
+    if output is None:
+        yield typer.echo
+    else:
+        with write_atomically(output) as stream:
+            yield lambda text: stream.write(f"{text}\n")

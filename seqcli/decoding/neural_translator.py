@@ -1,7 +1,6 @@
 """A trained Seq2Seq model as a translator: lines in, translations out."""
 
 import itertools
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 
 import torch
@@ -15,8 +14,6 @@ from seqcli.decoding.step import Stepper
 from seqcli.errors import ConfigError
 from seqcli.tokenizers import Tokenizer
 from seqcli.translator import Hypothesis, Translation
-
-log = logging.getLogger(__name__)
 
 STRATEGIES = ("beam", "greedy")
 
@@ -96,7 +93,6 @@ class NeuralTranslator:
         if len(source) <= longest:
             return [source] if source else []
         count = -(-len(source) // longest)
-        log.warning("a line of %d tokens is translated in %d parts", len(source), count)
         bounds = [len(source) * part // count for part in range(count + 1)]
         return [source[start:end] for start, end in itertools.pairwise(bounds)]
 
@@ -132,7 +128,8 @@ class NeuralTranslator:
             for rank in range(max(map(len, parts)))
         )
         pieces = self._source_tokenizer.vocabulary.pieces
-        return Translation(line, hypotheses, tuple(pieces[index] for index in source))
+        source_tokens = tuple(pieces[index] for index in source)
+        return Translation(line, hypotheses, source_tokens, num_parts=len(parts))
 
     def _hypothesis(self, parts: list[Candidate], source_length: int) -> Hypothesis:
         pieces = self._target_tokenizer.vocabulary.pieces

@@ -27,7 +27,7 @@ class DecoderState(NamedTuple):
 
 
 class Decoder(nn.Module):
-    """LSTM layers, then attention over the source, then a narrow feature vector (Luong et al., 2015).
+    """LSTM layers, attention over the source, then a narrow feature vector (Luong et al., 2015).
 
     Attention stands after the recurrence, so that in training the whole target goes through each
     layer in one call. The features are as wide as the embeddings, with which they are compared.
@@ -78,7 +78,7 @@ class Decoder(nn.Module):
         return self.combine(states_BTH, context_BTH)
 
     def advance(self, embedded_BTE: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
-        """Run the recurrent layers; return states_BTH, which ask the attention, and the new state."""
+        """Run the recurrent layers; return states_BTH, which are queries, and the new state."""
         states_BTH, layer_states = self.stack.advance(
             self.input_dropout(embedded_BTE), state.layers()
         )
@@ -87,5 +87,6 @@ class Decoder(nn.Module):
 
     def combine(self, states_BTH: Tensor, context_BTH: Tensor) -> Tensor:
         """Return features_BTE from states and what the attention read for them."""
-        features_BTE = torch.tanh(self.combination(torch.cat([states_BTH, context_BTH], dim=2)))
-        return self.feature_dropout(features_BTE)
+        combined_BTE = self.combination(torch.cat([states_BTH, context_BTH], dim=2))
+        features_BTE: Tensor = self.feature_dropout(torch.tanh(combined_BTE))
+        return features_BTE

@@ -17,12 +17,9 @@ class VariationalDropout(nn.Module):
     def forward(self, states_BSH: Tensor) -> Tensor:
         if not self.training or self.probability == 0:
             return states_BSH
-        keep = 1 - self.probability
         batch_size, _, size = states_BSH.shape
-        mask_B1H = torch.empty(
-            batch_size, 1, size, dtype=states_BSH.dtype, device=states_BSH.device
-        ).bernoulli_(keep)
-        return states_BSH * mask_B1H.div_(keep)
+        ones_B1H = states_BSH.new_ones(batch_size, 1, size)
+        return states_BSH * nn.functional.dropout(ones_B1H, self.probability)
 
 
 def drop_words(tokens_BS: Tensor, probability: float, *, replacement: int, first: int) -> Tensor:

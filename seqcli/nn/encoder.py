@@ -27,4 +27,5 @@ class Encoder(nn.Module):
     def forward(self, embedded_BSE: Tensor, mask_BS: Tensor) -> Tensor:
         """Return states_BSH; those of padding are zero."""
         states_BSH = self.stack.encode(self.input_dropout(embedded_BSE), mask_BS)
-        return self.output_dropout(states_BSH) * mask_BS.unsqueeze(2)
+        kept_BSH: Tensor = self.output_dropout(states_BSH)
+        return kept_BSH * mask_BS.unsqueeze(2)

@@ -19,8 +19,8 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         bias_V: Tensor,
         targets_N: Tensor,
         smoothing: float,
+        with_gradient: bool,
     ) -> tuple[Tensor, Tensor]:
-        need_gradient = any(ctx.needs_input_grad[:3])
         compute_weight_VE = weight_VE.to(features_NE.dtype)
         features_gradient_NE = torch.empty_like(features_NE)
         weight_gradient_VE = torch.zeros_like(weight_VE)
@@ -37,7 +37,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             negative_log_likelihood += surprise_C1.sum()
             mean_surprise_C1 = normalizer_C1 - logits_CV.mean(1, keepdim=True)
             loss += torch.lerp(surprise_C1, mean_surprise_C1, smoothing).sum()
-            if need_gradient:
+            if with_gradient:
                 gradient_CV = logits_CV.sub_(normalizer_C1).exp_()
                 if smoothing:
                     gradient_CV.sub_(smoothing / len(bias_V))
@@ -52,7 +52,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
-        return (*(outer[0] * gradient for gradient in ctx.saved_tensors), None, None)
+        return (*(outer[0] * gradient for gradient in ctx.saved_tensors), None, None, None)
 
 
 def output_cross_entropy(
@@ -70,7 +70,7 @@ def output_cross_entropy(
     1 - s on the target plus s / V on every entry. Matrix products run in the type of `features_NE`,
     the rest and the sums in float32 (float64 for float64 features).
     """
-    loss, negative_log_likelihood = _ChunkedCrossEntropy.apply(
-        features_NE, weight_VE, bias_V, targets_N, smoothing
+    sums: tuple[Tensor, Tensor] = _ChunkedCrossEntropy.apply(  # type: ignore[no-untyped-call]
+        features_NE, weight_VE, bias_V, targets_N, smoothing, torch.is_grad_enabled()
     )
-    return loss, negative_log_likelihood
+    return sums

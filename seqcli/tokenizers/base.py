@@ -10,7 +10,9 @@ from seqcli.config import Config, require_one_of, require_positive, require_prob
 from seqcli.errors import ConfigError
 from seqcli.tokenizers.vocabulary import BYTE_PIECES, SPECIAL_PIECES, Vocabulary, piece_bytes
 
-KINDS = ("unigram", "bpe", "characters", "words")
+SUBWORD_KINDS = ("unigram", "bpe")
+KINDS = (*SUBWORD_KINDS, "characters", "words")
+LEAST_COVERAGE = 0.98  # of sentencepiece
 
 # Characters that never enter a piece: control characters but the tab, which could not be written
 # in a line of pieces, and the two that sentencepiece keeps for itself (space and unknown).
@@ -30,10 +32,28 @@ class TokenizerConfig(Config):
     def __post_init__(self) -> None:
         require_one_of("tokenizer.kind", self.kind, KINDS)
         require_probability("tokenizer.character_coverage", self.character_coverage)
+        require_positive("tokenizer.character_coverage", self.character_coverage)
         require_positive("tokenizer.min_frequency", self.min_frequency)
         if self.vocabulary_size is not None:
             require_positive("tokenizer.vocabulary_size", self.vocabulary_size)
         _check_user_symbols(self.user_symbols)
+        if self.kind in SUBWORD_KINDS:
+            _check_subwords(self)
+
+
+def _check_subwords(config: TokenizerConfig) -> None:
+    if config.character_coverage < LEAST_COVERAGE:
+        raise ConfigError(
+            f"tokenizer.character_coverage {config.character_coverage} is below {LEAST_COVERAGE}",
+            why=f"{config.kind} cannot be learned from text that lacks so many characters",
+            fix=f"Set it from {LEAST_COVERAGE} to 1",
+        )
+    if config.min_frequency > 1:
+        raise ConfigError(
+            f"tokenizer.min_frequency does not go with the kind {config.kind}",
+            why="its pieces are not chosen by their frequency alone",
+            fix="Leave it out, or set tokenizer.vocabulary_size",
+        )
 
 
 def _check_user_symbols(symbols: tuple[str, ...]) -> None:
@@ -96,7 +116,8 @@ class Tokenizer(ABC):
 
         `alpha` is the smoothing of the unigram model's distribution (Kudo, 2018; smaller is more
         random) or the dropout probability of BPE (Provilkov et al., 2020; larger is more random).
-        The result depends on the arguments only. Characters and words have one segmentation.
+        The result depends on the arguments only. Characters and words have one segmentation, and
+        this gives it.
         """
         return self.encode_batch(lines)
 

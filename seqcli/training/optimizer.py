@@ -24,7 +24,7 @@ class AveragedWeights:
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], *, decay: float) -> None:
-        self._parameters = list(parameters)
+        self._parameters: list[Tensor] = list(parameters)
         self._decay = decay
         self.tensors = [parameter.detach().clone() for parameter in self._parameters]
 

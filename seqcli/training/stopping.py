@@ -13,21 +13,26 @@ class Selection:
     best: list[tuple[float, int]] = field(default_factory=list)  # score and step, best first
     validations_since_best: int = 0
 
-    def add(self, score: float, step: int) -> tuple[bool, list[int]]:
-        """Take in a score; return whether it is the best so far and the steps that drop out."""
+    def add(self, score: float, step: int) -> bool:
+        """Take in the score at a step; return whether it is better than all before."""
         is_best = not self.best or self.is_better(score, self.best[0][0])
         self.validations_since_best = 0 if is_best else self.validations_since_best + 1
         ranked = sorted([*self.best, (score, step)], key=lambda entry: -self._rank(entry[0]))
-        self.best, dropped = ranked[: self.keep], ranked[self.keep :]
-        return is_best, [step for _, step in dropped]
+        self.best = ranked[: self.keep]
+        return is_best
 
-    def is_better(self, score: float, other: float) -> bool:
-        return self._rank(score) > self._rank(other)
+    @property
+    def steps(self) -> list[int]:
+        """The steps of the best scores, best first; among equals the earlier."""
+        return [step for _, step in self.best]
 
     @property
     def exhausted(self) -> bool:
         """Whether `patience` validations brought nothing better; a patience of 0 never ends."""
         return 0 < self.patience <= self.validations_since_best
+
+    def is_better(self, score: float, other: float) -> bool:
+        return self._rank(score) > self._rank(other)
 
     def _rank(self, score: float) -> float:
         return score if self.higher_is_better else -score

@@ -1,0 +1,202 @@
+"""What every search of the table keeps to."""
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+import torch
+
+from seqcli.architectures.seq2seq import Seq2Seq
+from seqcli.data.batch import source_tensors
+from seqcli.decoding.beam import beam_search
+from seqcli.decoding.greedy import greedy_search
+from seqcli.decoding.neural_translator import STRATEGIES
+from seqcli.decoding.search import Candidate, longest_output
+from seqcli.decoding.step import ExactStepper
+from seqcli.nn.attention import ATTENTIONS
+from seqcli.nn.stacks import STACKS
+from seqcli.tokenizers.vocabulary import EOS
+from tests.decoding.steppers import (
+    VOCABULARY,
+    TableStepper,
+    forced_attention,
+    forced_log_probabilities,
+    limit_output,
+    random_sources,
+    random_tables,
+    shrink_batches,
+    tiny_model,
+)
+
+Search = Callable[..., list[list[Candidate]]]
+SEARCHES: dict[str, Search] = {
+    "greedy": greedy_search,
+    "beam": partial(beam_search, width=1),
+    "beam of 4": partial(beam_search, width=4, num_best=3),
+    "beam wider than the vocabulary": partial(beam_search, width=VOCABULARY + 5, num_best=20),
+}
+SOURCES = random_sources(12)
+
+each_search = pytest.mark.parametrize("search", SEARCHES.values(), ids=SEARCHES)
+
+
+def run(
+    search: Search, model: Seq2Seq, sources: list[list[int]], **settings: float
+) -> list[list[Candidate]]:
+    with torch.inference_mode():
+        return search(ExactStepper(model), *source_tensors(sources), **settings)
+
+
+def written(candidate: Candidate) -> list[int]:
+    """The tokens as the search wrote them, with the end of sentence if there was room for it."""
+    rows = len(candidate.attention)
+    assert rows in (len(candidate.tokens), len(candidate.tokens) + 1)
+    return [*candidate.tokens, EOS][:rows]
+
+
+def assert_same(found: list[list[Candidate]], expected: list[list[Candidate]]) -> None:
+    for candidates, others in zip(found, expected, strict=True):
+        assert [one.tokens for one in candidates] == [one.tokens for one in others]
+        for one, other in zip(candidates, others, strict=True):
+            assert one.score == pytest.approx(other.score, abs=1e-4)
+            assert one.log_probability == pytest.approx(other.log_probability, abs=1e-4)
+            torch.testing.assert_close(
+                torch.tensor(one.attention), torch.tensor(other.attention), atol=1e-4, rtol=0
+            )
+
+
+def test_every_strategy_is_among_the_searches() -> None:
+    assert set(STRATEGIES) <= set(SEARCHES)
+
+
+@each_search
+def test_outputs_of_the_tiny_model_differ_in_length(search: Search) -> None:
+    found = run(search, tiny_model(), SOURCES)
+    lengths = {len(candidate.tokens) for candidates in found for candidate in candidates}
+    assert len(lengths) >= 4  # else the tests here would prove little
+
+
+@pytest.mark.parametrize("attention", ATTENTIONS)
+@pytest.mark.parametrize("penalty", [0.0, 0.6, 1.0, 2.0])
+def test_a_beam_of_one_is_greedy_search(attention: str, penalty: float) -> None:
+    model = tiny_model(attention=attention, layers=2)
+    settings = {"length_penalty": penalty, "with_attention": True}
+    assert_same(
+        run(SEARCHES["beam"], model, SOURCES, **settings),
+        run(SEARCHES["greedy"], model, SOURCES, **settings),
+    )
+
+
+@each_search
+@pytest.mark.parametrize("penalty", [0.0, 0.6, 1.0, 2.0])
+def test_scores_are_those_of_the_forward_pass_over_the_output(
+    search: Search, penalty: float
+) -> None:
+    for model in (tiny_model(), tiny_model(end_bias=-20.0)):
+        found = run(search, model, SOURCES[:6], length_penalty=penalty)
+        for source, candidates in zip(SOURCES, found, strict=False):
+            for candidate in candidates:
+                tokens = written(candidate)
+                forced_TV = forced_log_probabilities(model, source, tokens)
+                expected = forced_TV[torch.arange(len(tokens)), tokens].sum().item()
+                assert candidate.log_probability == pytest.approx(expected, abs=1e-3)
+                norm = ((5 + len(tokens)) / 6) ** penalty
+                assert candidate.score == pytest.approx(candidate.log_probability / norm)
+
+
+@each_search
+@pytest.mark.parametrize("attention", ATTENTIONS)
+@pytest.mark.parametrize("stack", STACKS)
+def test_attention_is_that_of_the_forward_pass_over_the_output(
+    search: Search, attention: str, stack: str
+) -> None:
+    model = tiny_model(attention=attention, stack=stack, layers=2)
+    for source, candidates in zip(
+        SOURCES, run(search, model, SOURCES, with_attention=True), strict=True
+    ):
+        rows = torch.tensor(candidates[0].attention)
+        assert rows.shape == (len(written(candidates[0])), len(source) + 1)
+        torch.testing.assert_close(rows.sum(1), torch.ones(len(rows)))
+        expected_TS = forced_attention(model, source, written(candidates[0]))
+        torch.testing.assert_close(rows, expected_TS, atol=1e-4, rtol=0)
+
+
+@each_search
+def test_attention_rows_are_empty_unless_asked_for(search: Search) -> None:
+    found = run(search, tiny_model(), SOURCES)
+    attended = run(search, tiny_model(), SOURCES, with_attention=True)
+    for (candidate, *_), (other, *_) in zip(found, attended, strict=True):
+        assert candidate._replace(attention=other.attention) == other
+        assert candidate.attention == [[]] * len(other.attention)
+
+
+@each_search
+@pytest.mark.parametrize("attention", ATTENTIONS)
+@pytest.mark.parametrize("tie_embeddings", ["all", "target", "none"])
+def test_a_sentence_alone_is_searched_as_within_a_batch(
+    search: Search, attention: str, tie_embeddings: str
+) -> None:
+    model = tiny_model(attention=attention, tie_embeddings=tie_embeddings)
+    together = run(search, model, SOURCES, with_attention=True)
+    alone = [run(search, model, [source], with_attention=True)[0] for source in SOURCES]
+    assert_same(together, alone)
+
+
+@each_search
+def test_the_order_of_sentences_makes_no_difference(search: Search) -> None:
+    model = tiny_model()
+    forward = run(search, model, SOURCES, with_attention=True)
+    backward = run(search, model, SOURCES[::-1], with_attention=True)
+    assert_same(backward[::-1], forward)
+
+
+@each_search
+@pytest.mark.parametrize("full_enough", [0.0, 1.0, 1.1])
+def test_making_batches_smaller_changes_nothing(
+    search: Search, full_enough: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tiny_model(attention="additive", layers=2)
+    expected = run(search, model, SOURCES, with_attention=True)
+    shrink_batches(monkeypatch, full_enough)
+    assert_same(run(search, model, SOURCES, with_attention=True), expected)
+
+
+@each_search
+def test_a_model_that_never_ends_is_cut_at_the_longest_output(search: Search) -> None:
+    model = tiny_model()
+    model.output_bias[EOS] = -torch.inf
+    for source, candidates in zip(SOURCES, run(search, model, SOURCES), strict=True):
+        assert candidates
+        for candidate in candidates:
+            assert EOS not in candidate.tokens
+            assert len(candidate.tokens) == longest_output(len(source) + 1)
+
+
+@each_search
+def test_a_model_that_ends_at_once_gives_empty_outputs(search: Search) -> None:
+    model = tiny_model(end_bias=1000.0)
+    for candidates in run(search, model, SOURCES, with_attention=True):
+        assert candidates[0].tokens == []
+        assert len(candidates[0].attention) == 1
+        assert candidates[0].log_probability == pytest.approx(0)
+
+
+@each_search
+def test_outputs_differ_and_come_best_first(search: Search) -> None:
+    for candidates in run(search, tiny_model(), SOURCES):
+        scores = [candidate.score for candidate in candidates]
+        assert scores == sorted(scores, reverse=True)
+        assert len({tuple(candidate.tokens) for candidate in candidates}) == len(candidates)
+
+
+@each_search
+def test_each_sentence_is_searched_by_its_own_probabilities(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit_output(monkeypatch, 4)
+    stepper = TableStepper(random_tables(6, size=5, longest=4, seed=1))
+    sources = [[4, 4, 4], [0], [3, 4], [1, 4, 4, 4], [4], [2]]
+    together = search(stepper, *source_tensors(sources))
+    alone = [search(stepper, *source_tensors([source]))[0] for source in sources]
+    assert_same(together, alone)
+    assert together[0] != together[2]

@@ -1,0 +1,155 @@
+"""The chunked loss against torch's cross-entropy on whole logits."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from seqcli.nn import loss as loss_module
+from seqcli.nn.loss import output_cross_entropy
+
+ROWS, WIDTH, ENTRIES = 7, 5, 11
+
+each_smoothing = pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
+each_chunk = pytest.mark.parametrize("chunk_rows", [1, 3, 7, 512])
+
+
+def leaves(rows: int = ROWS, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:
+    shapes = ((rows, WIDTH), (ENTRIES, WIDTH), (ENTRIES,))
+    features_NE, weight_VE, bias_V = (
+        torch.randn(shape, dtype=dtype).requires_grad_() for shape in shapes
+    )
+    return features_NE, weight_VE, bias_V
+
+
+def targets(rows: int = ROWS) -> Tensor:
+    return torch.randint(0, ENTRIES, (rows,))
+
+
+def whole_logits(features_NE: Tensor, weight_VE: Tensor, bias_V: Tensor) -> Tensor:
+    return features_NE @ weight_VE.T + bias_V
+
+
+class Recorder(TorchDispatchMode):
+    """Notes what torch computes: how often each operation, and the largest result."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: Counter[str] = Counter()
+        self.largest = 0
+
+    def __torch_dispatch__(
+        self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        result = function(*args, **(kwargs or {}))
+        self.calls[function.__name__.partition(".")[0]] += 1
+        if isinstance(result, Tensor):
+            self.largest = max(self.largest, result.numel())
+        return result
+
+
+@each_smoothing
+@each_chunk
+def test_value_and_gradients_are_those_of_cross_entropy(
+    chunk_rows: int, smoothing: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loss_module, "CHUNK_ROWS", chunk_rows)
+    arguments, targets_N = leaves(), targets()
+    ours, _ = output_cross_entropy(*arguments, targets_N, smoothing=smoothing)
+    theirs = cross_entropy(
+        whole_logits(*arguments), targets_N, label_smoothing=smoothing, reduction="sum"
+    )
+    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(
+        torch.autograd.grad(0.3 * ours, arguments), torch.autograd.grad(0.3 * theirs, arguments)
+    )
+
+
+@each_smoothing
+def test_gradients_are_those_of_finite_differences(
+    smoothing: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loss_module, "CHUNK_ROWS", 3)
+    targets_N = targets()
+
+    def loss(*arguments: Tensor) -> Tensor:
+        return output_cross_entropy(*arguments, targets_N, smoothing=smoothing)[0]
+
+    assert torch.autograd.gradcheck(loss, leaves())
+
+
+@each_smoothing
+def test_the_likelihood_is_that_of_the_targets_whatever_the_smoothing(smoothing: float) -> None:
+    arguments, targets_N = leaves(), targets()
+    _, negative_log_likelihood = output_cross_entropy(*arguments, targets_N, smoothing=smoothing)
+    probability_NV = whole_logits(*arguments).softmax(1)
+    expected = -sum(probability_NV[n, target].log() for n, target in enumerate(targets_N))
+    torch.testing.assert_close(negative_log_likelihood, expected.detach())
+    assert not negative_log_likelihood.requires_grad
+
+
+def test_float32_agrees_over_the_real_number_of_rows() -> None:
+    rows = 2 * loss_module.CHUNK_ROWS + 5
+    arguments, targets_N = leaves(rows, torch.float32), targets(rows)
+    ours, _ = output_cross_entropy(*arguments, targets_N, smoothing=0.1)
+    theirs = cross_entropy(
+        whole_logits(*arguments), targets_N, label_smoothing=0.1, reduction="sum"
+    )
+    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(
+        torch.autograd.grad(ours, arguments),
+        torch.autograd.grad(theirs, arguments),
+        rtol=1e-4,
+        atol=1e-4,
+    )
+
+
+def test_bfloat16_features_give_a_float32_loss_close_to_the_exact_one() -> None:
+    features_NE, weight_VE, bias_V = leaves(300, torch.float32)
+    targets_N = targets(300)
+    exact = output_cross_entropy(features_NE, weight_VE, bias_V, targets_N, smoothing=0.1)[0]
+    narrow = output_cross_entropy(
+        features_NE.bfloat16(), weight_VE, bias_V, targets_N, smoothing=0.1
+    )[0]
+    assert narrow.dtype == torch.float32
+    torch.testing.assert_close(narrow, exact, rtol=1e-3, atol=0)
+    arguments = (features_NE, weight_VE, bias_V)
+    for ours, theirs in zip(
+        torch.autograd.grad(narrow, arguments), torch.autograd.grad(exact, arguments), strict=True
+    ):
+        assert ours.dtype == torch.float32
+        assert (ours - theirs).norm() < 0.02 * theirs.norm()
+
+
+def test_huge_logits_stay_finite() -> None:
+    features_NE = torch.full((2, 1), 1e4, requires_grad=True)
+    weight_VE = torch.tensor([[1.0], [-1.0]], requires_grad=True)
+    loss, _ = output_cross_entropy(features_NE, weight_VE, torch.zeros(2), torch.tensor([0, 1]))
+    assert loss.item() == 2e4
+    (gradient_NE,) = torch.autograd.grad(loss, features_NE)
+    assert gradient_NE.flatten().tolist() == [0, 2]
+
+
+def test_the_whole_logits_never_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loss_module, "CHUNK_ROWS", 10)
+    arguments, targets_N = leaves(100), targets(100)
+    with Recorder() as recorder:
+        output_cross_entropy(*arguments, targets_N, smoothing=0.1)[0].backward()
+    assert recorder.largest <= max(10 * ENTRIES, 100 * WIDTH)
+
+
+def test_no_gradient_is_made_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loss_module, "CHUNK_ROWS", 10)
+    arguments, targets_N = leaves(100), targets(100)
+    with torch.no_grad(), Recorder() as quiet:
+        without = output_cross_entropy(*arguments, targets_N, smoothing=0.1)
+    with Recorder() as full:
+        with_gradient = output_cross_entropy(*arguments, targets_N, smoothing=0.1)
+    assert quiet.calls["mm"] == 10
+    assert full.calls["mm"] == 30
+    torch.testing.assert_close(without, tuple(loss.detach() for loss in with_gradient))
