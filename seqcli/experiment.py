@@ -24,6 +24,7 @@ from seqcli.training.config import TrainingConfig
 
 TASKS = ("translation",)
 ARCHITECTURES = ("seq2seq",)
+LARGEST_SEED = 2**32 - 1
 LOSS = "loss"  # the one selection metric that needs no translation
 
 
@@ -73,6 +74,8 @@ class Recipe(Config):
     def __post_init__(self) -> None:
         require_one_of("task", self.task, TASKS)
         require_one_of("architecture", self.architecture, ARCHITECTURES)
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise ConfigError(f"seed must be from 0 to {LARGEST_SEED}, not {self.seed}")
         if self.target_tokenizer is not None and self.model.tie_embeddings == "all":
             raise ConfigError(
                 "model.tie_embeddings cannot be 'all' where target_tokenizer is set",

@@ -1,8 +1,7 @@
 """Train a model by a recipe, or go on with a training that was stopped."""
 
 import random
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -10,9 +9,9 @@ import msgspec
 import torch
 
 from seqcli.api.evaluate import score_lines
+from seqcli.api.training_folder import check_folder, make_folder
 from seqcli.api.translate import load_translator
 from seqcli.bundle import (
-    FACTS,
     FORMAT,
     TRAINING,
     BundleScore,
@@ -20,33 +19,28 @@ from seqcli.bundle import (
     library_versions,
     load_tokenizers,
     read_facts,
-    save_tokenizers,
     vocabulary_fingerprint,
     write_card,
     write_facts,
     write_model,
 )
-from seqcli.config import read_toml, to_toml
 from seqcli.data.batch import Batch, make_batch
 from seqcli.data.batching import token_batches
 from seqcli.data.dataset import Example, ParallelDataset
-from seqcli.errors import ConfigError, ModelError, OutputError
+from seqcli.errors import ConfigError, DataError
 from seqcli.evaluation import METRICS
 from seqcli.experiment import LOSS, Recipe
 from seqcli.tasks.translation import build_model, make_loss, make_loss_validation, make_validation
-from seqcli.text.lines import write_atomically
 from seqcli.text.parallel import read_parallel
 from seqcli.tokenizers import Tokenizer, train_tokenizer
 from seqcli.training.checkpoint import CheckpointFolder
-from seqcli.training.precision import keep_freed_memory
+from seqcli.training.precision import bound_kernel_cache, keep_freed_memory
 from seqcli.training.report import Reporter, Validation, ValidationReport
 from seqcli.training.trainer import Trainer
 
-RECIPE = "recipe.toml"
-MOST_HELD_OUT, SHARE_HELD_OUT = (
-    1000,
-    0.05,
-)  # of the training pairs, where no validation set is given
+# Of the training pairs, where no validation set is given
+MOST_HELD_OUT = 1000
+SHARE_HELD_OUT = 0.05
 
 Pairs = tuple[list[str], list[str]]  # source and target lines
 
@@ -67,18 +61,21 @@ def train(
     on. Raises Interrupted after Ctrl-C, when all is saved to go on with `resume`.
     """
     keep_freed_memory()
+    bound_kernel_cache()
     if threads is not None:
         torch.set_num_threads(threads)
     chosen_device = choose_device(device)
-    _check_folder(output, recipe, resume=resume, overwrite=overwrite)
+    goes_on = check_folder(output, recipe, resume=resume, overwrite=overwrite)
     training_pairs, validation_pairs = _read_data(recipe, reporter)
     test_pairs = read_parallel(*map(Path, recipe.data.test)) if recipe.data.test else None
-    resume = resume and (output / TRAINING / RECIPE).is_file()
-    if not resume:
-        _make_folder(output, recipe)
-    tokenizers = _get_tokenizers(output, recipe, training_pairs, resume=resume)
+    tokenizers = load_tokenizers(output) if goes_on else _learn_tokenizers(recipe, training_pairs)
     training = _Training(recipe, output, tokenizers, reporter, chosen_device)
-    training.run(training_pairs, validation_pairs, resume=resume)
+    trainer = training.prepare(training_pairs, validation_pairs)
+    if not goes_on:  # only now: whatever is wrong with the data has come to light
+        make_folder(output, recipe, tokenizers)
+    elif trainer.resume():
+        reporter.message("going on where the training was stopped")
+    trainer.train()
     if test_pairs is not None:
         training.test(test_pairs)
     facts = read_facts(output)
@@ -100,100 +97,32 @@ def _read_data(recipe: Recipe, reporter: Reporter) -> tuple[Pairs, Pairs]:
     sources, targets = read_parallel(*map(Path, recipe.data.train))
     if recipe.data.valid:
         return (sources, targets), read_parallel(*map(Path, recipe.data.valid))
-    count = max(1, min(MOST_HELD_OUT, int(SHARE_HELD_OUT * len(sources))))
-    held_out = set(random.Random(recipe.seed).sample(range(len(sources)), count))
-    reporter.message(f"no validation set was given: {count} random training pairs are held out")
-    kept = [index for index in range(len(sources)) if index not in held_out]
-    return (
-        ([sources[index] for index in kept], [targets[index] for index in kept]),
-        ([sources[index] for index in held_out], [targets[index] for index in held_out]),
-    )
-
-
-def _check_folder(output: Path, recipe: Recipe, *, resume: bool, overwrite: bool) -> None:
-    """Refuse a folder that holds anything else than what may be replaced or gone on with."""
-    stored = output / TRAINING / RECIPE
-    if output.exists() and not output.is_dir():
-        raise OutputError(f"{output} is a file", fix="Choose another name for the model's folder")
-    if resume and stored.is_file():
-        _require_same(read_toml(stored), msgspec.to_builtins(recipe))
-    elif output.exists() and any(output.iterdir()):
-        if not overwrite:
-            raise OutputError(
-                f"{output} exists already",
-                why="a training would mix its files with what is there",
-                fix="Choose another folder, go on with --resume, or replace it with --overwrite",
-            )
-        if not ((output / FACTS).is_file() or stored.is_file()):
-            raise OutputError(
-                f"{output} is not a model's folder, so it is not overwritten",
-                why="--overwrite deletes the folder, and this one holds other files",
-                fix="Choose another folder, or empty this one yourself",
-            )
-
-
-def _make_folder(output: Path, recipe: Recipe) -> None:
-    """Make an empty folder with the recipe in it, in place of what `_check_folder` let pass."""
-    try:
-        if output.is_dir():
-            shutil.rmtree(output)
-        (output / TRAINING).mkdir(parents=True)
-    except OSError as error:
-        raise OutputError(
-            f"cannot make the folder {output}: {error.strerror}",
-            fix="Choose a folder that you may write to",
-        ) from error
-    with write_atomically(output / TRAINING / RECIPE) as file:
-        file.write(to_toml(recipe))
-
-
-def _require_same(
-    stored: Mapping[str, object], wanted: Mapping[str, object], prefix: str = ""
-) -> None:
-    """Refuse to go on with a training whose recipe is another one, naming the keys."""
-    stored_flat, wanted_flat = dict(_flat(stored, prefix)), dict(_flat(wanted, prefix))
-    changed = [
-        f"{key} ({stored_flat.get(key)!r} before, {wanted_flat.get(key)!r} now)"
-        for key in sorted(stored_flat.keys() | wanted_flat.keys())
-        if stored_flat.get(key) != wanted_flat.get(key)
-    ]
-    if changed:
-        raise ConfigError(
-            f"the settings differ from those of the stopped training: {', '.join(changed)}",
-            why="a resumed training must equal one that was never stopped",
-            fix="Give the same settings, or start again with --overwrite",
+    if len(sources) == 1:
+        raise DataError(
+            f"{recipe.data.train[0]} has only one line",
+            why="no validation set was given, and none can be taken out of one pair",
+            fix="Give --valid SOURCE TARGET, or more text",
         )
+    count = max(1, min(MOST_HELD_OUT, int(SHARE_HELD_OUT * len(sources))))
+    reporter.message(f"no validation set was given: {count} random training pairs are held out")
+    held_out = sorted(random.Random(recipe.seed).sample(range(len(sources)), count))
+    kept = sorted(set(range(len(sources))).difference(held_out))
+    return _select(sources, targets, kept), _select(sources, targets, held_out)
 
 
-def _flat(tables: Mapping[str, object], prefix: str) -> list[tuple[str, object]]:
-    pairs: list[tuple[str, object]] = []
-    for key, value in tables.items():
-        if isinstance(value, Mapping):
-            pairs += _flat(value, f"{prefix}{key}.")
-        elif value is not None:
-            pairs.append((f"{prefix}{key}", list(value) if isinstance(value, tuple) else value))
-    return pairs
+def _select(sources: list[str], targets: list[str], indices: list[int]) -> Pairs:
+    return [sources[index] for index in indices], [targets[index] for index in indices]
 
 
-def _get_tokenizers(
-    output: Path, recipe: Recipe, pairs: Pairs, *, resume: bool
-) -> dict[str, Tokenizer]:
-    """Learn the tokenizers and save them, or read those of a stopped training."""
-    if resume:
-        try:
-            return load_tokenizers(output)
-        except ModelError:
-            pass  # it was stopped before it had learned them
+def _learn_tokenizers(recipe: Recipe, pairs: Pairs) -> dict[str, Tokenizer]:
+    """Learn one tokenizer from both sides, or one from each."""
     sources, targets = pairs
     if recipe.target_tokenizer is None:
-        tokenizers = {"shared": train_tokenizer([*sources, *targets], recipe.tokenizer)}
-    else:
-        tokenizers = {
-            "source": train_tokenizer(sources, recipe.tokenizer),
-            "target": train_tokenizer(targets, recipe.target_tokenizer),
-        }
-    save_tokenizers(output, tokenizers)
-    return tokenizers
+        return {"shared": train_tokenizer([*sources, *targets], recipe.tokenizer)}
+    return {
+        "source": train_tokenizer(sources, recipe.tokenizer),
+        "target": train_tokenizer(targets, recipe.target_tokenizer),
+    }
 
 
 class _Training:
@@ -220,12 +149,13 @@ class _Training:
             target_tokenizer=self._target_tokenizer,
         ).to(device)
 
-    def run(self, training_pairs: Pairs, validation_pairs: Pairs, *, resume: bool) -> None:
+    def prepare(self, training_pairs: Pairs, validation_pairs: Pairs) -> Trainer:
+        """Encode the text and describe what will be done; nothing is written."""
         recipe = self._recipe
         dataset = self._dataset(training_pairs, sampling=recipe.data.subword_sampling)
         self._describe(dataset)
         metric = recipe.evaluation.metric
-        trainer = Trainer(
+        return Trainer(
             self._model,
             recipe.training,
             batches=partial(_epoch_batches, dataset, recipe),
@@ -236,9 +166,6 @@ class _Training:
             checkpoints=CheckpointFolder(self._output / TRAINING),
             reporter=self._reporter,
         )
-        if resume and trainer.resume():
-            self._reporter.message("going on where the training was stopped")
-        trainer.train()
 
     def test(self, pairs: Pairs) -> None:
         """Translate the test set with the model as it was written, and record its scores."""
@@ -251,7 +178,8 @@ class _Training:
         for score in scores:
             self._reporter.message(f"test {score.name} {score.value:.2f}  {score.signature}")
         facts = read_facts(self._output)
-        write_facts(self._output, msgspec.structs.replace(facts, scores=[*facts.scores, *scores]))
+        others = [score for score in facts.scores if score.set != "test"]
+        write_facts(self._output, msgspec.structs.replace(facts, scores=[*others, *scores]))
 
     def _test_metrics(self) -> tuple[str, ...]:
         metric = self._recipe.evaluation.metric
@@ -296,8 +224,8 @@ class _Training:
         model = recipe.model
         say(
             f"model: {count_parameters(self._model):,} parameters, embeddings "
-            f"{model.embedding_size}, encoder {model.encoder_layers} x {model.encoder_size} in each "
-            f"direction, decoder {model.decoder_layers} x {model.decoder_size}, "
+            f"{model.embedding_size}, encoder {model.encoder_layers} x {model.encoder_size} "
+            f"each way, decoder {model.decoder_layers} x {model.decoder_size}, "
             f"{model.attention} attention"
         )
         say(

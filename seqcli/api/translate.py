@@ -9,12 +9,13 @@ import torch
 from seqcli.bundle import Bundle, find_model, read_bundle
 from seqcli.config import from_dict, require_one_of
 from seqcli.decoding.neural_translator import NeuralTranslator
-from seqcli.decoding.quantize import Int8Stepper, int8_works
-from seqcli.decoding.step import ExactStepper, Stepper
+from seqcli.decoding.quantize import int8_works
+from seqcli.decoding.step import Int8Stepper, ModelStepper, Stepper
 from seqcli.errors import ModelError
 from seqcli.experiment import Recipe
 from seqcli.tasks.translation import build_model
 from seqcli.text.lines import arriving, read_lines
+from seqcli.training.precision import keep_freed_memory
 from seqcli.translator import Translation, Translator
 
 PRECISIONS = ("int8", "float32")
@@ -62,8 +63,7 @@ def load_translator(
     than "float32" (and is that where this machine cannot). Raises ModelError and ConfigError.
     """
     require_one_of("precision", precision, PRECISIONS)
-    if threads is not None:
-        torch.set_num_threads(threads)
+    keep_freed_memory()
     bundle = read_bundle(find_model(model))
     recipe = from_dict(bundle.facts.recipe, Recipe, origin=str(bundle.folder))
     wanted = {
@@ -82,6 +82,7 @@ def load_translator(
         target_tokenizer=bundle.target_tokenizer,
         num_best=num_best,
         with_attention=with_attention,
+        num_workers=threads or torch.get_num_threads(),
     )
 
 
@@ -100,4 +101,4 @@ def _build_stepper(bundle: Bundle, recipe: Recipe, *, int8: bool) -> Stepper:
         )
     model.load_state_dict(bundle.weights, strict=False)
     model.eval().requires_grad_(False)
-    return Int8Stepper(model) if int8 else ExactStepper(model)
+    return Int8Stepper(model) if int8 else ModelStepper(model)

@@ -1,9 +1,11 @@
 """Attention drawn with characters: a row for each target token, a column for each source token."""
 
+from rich.cells import cell_len
+
 from seqcli.translator import Translation
 
 SHADES = " ░▒▓█"
-COLUMN = 2  # characters a source token takes
+COLUMN = 2  # cells of the terminal that a source token takes; a wide letter, as in Korean, fits
 
 
 def draw_attention(translation: Translation) -> str:
@@ -14,13 +16,14 @@ def draw_attention(translation: Translation) -> str:
     hypothesis = translation.hypotheses[0]
     if not hypothesis.attention:
         return ""
-    margin = max(map(len, hypothesis.tokens)) + 1
+    margin = max(map(cell_len, hypothesis.tokens)) + 1
     rows = [
-        " " * margin + "".join(letter.ljust(COLUMN) for letter in letters).rstrip()
+        " " * margin + "".join(letter + " " * (COLUMN - cell_len(letter)) for letter in letters)
         for letters in _letters_downwards(translation.source_tokens)
     ]
     rows += [
-        token.rjust(margin - 1) + " " + "".join(_shade(weight) * COLUMN for weight in weights)
+        f"{' ' * (margin - 1 - cell_len(token))}{token} "
+        + "".join(_shade(weight) * COLUMN for weight in weights)
         for token, weights in zip(hypothesis.tokens, hypothesis.attention, strict=True)
     ]
     return "\n".join(row.rstrip() for row in rows)

@@ -9,13 +9,13 @@ from seqcli.cli.options import DeviceOption, QuietOption, ThreadsOption, Verbose
 
 
 def train(
-    recipe: Annotated[
-        Path | None,
-        typer.Argument(metavar="[RECIPE]", help="A recipe in TOML; without it sizes are chosen."),
-    ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="MODEL", help="The folder to write.")
-    ] = ...,  # type: ignore[assignment]
+    ],
+    recipe: Annotated[
+        Path | None,
+        typer.Argument(metavar="RECIPE", help="A recipe in TOML; without it sizes are chosen."),
+    ] = None,
     train_files: Annotated[
         tuple[str, str] | None,
         typer.Option("--train", metavar="SOURCE TARGET", help="Training text, aligned by line."),

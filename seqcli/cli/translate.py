@@ -12,7 +12,6 @@ from seqcli.cli.options import QuietOption, ThreadsOption, VerboseOption
 from seqcli.errors import UsageError
 from seqcli.text.lines import STDIN, write_atomically
 
-
 ModelArgument = Annotated[str, typer.Argument(help="A model's folder, or a shipped one's name.")]
 SourceArgument = Annotated[
     str, typer.Argument(metavar="[FILE|-]", help="The text; - is standard input.")

@@ -1,7 +1,10 @@
 """A trained Seq2Seq model as a translator: lines in, translations out."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -40,6 +43,8 @@ class NeuralTranslator:
 
     `num_best` hypotheses are given for a line, or as many as the search found. With
     `with_attention`, each carries a row of weights over the source tokens for each of its tokens.
+    `num_workers` batches are translated side by side with a processor thread each, since the small
+    products of one step gain little from more threads; 0 leaves the threads to torch.
     """
 
     def __init__(
@@ -51,7 +56,9 @@ class NeuralTranslator:
         target_tokenizer: Tokenizer,
         num_best: int = 1,
         with_attention: bool = False,
+        num_workers: int = 0,
     ) -> None:
+        require_positive("num_best", num_best)
         if num_best > (config.beam_width if config.strategy == "beam" else 1):
             raise ConfigError(
                 f"{num_best} best hypotheses of a beam of {config.beam_width} ({config.strategy})",
@@ -64,6 +71,7 @@ class NeuralTranslator:
         self._target_tokenizer = target_tokenizer
         self._num_best = num_best
         self._with_attention = with_attention
+        self._num_workers = num_workers
 
     def translate(self, lines: Iterable[str]) -> Iterator[Translation]:
         """Translate lines in the order they come; see `translate_group` for groups of them."""
@@ -72,16 +80,16 @@ class NeuralTranslator:
             yield from self.translate_group(group)
 
     def translate_group(self, lines: Sequence[str]) -> list[Translation]:
-        """Translate lines together: batched by length, returned in their own order."""
-        sources = self._source_tokenizer.encode_batch(lines)
+        """Translate lines together: batched by length, returned in their own order.
+
+        A line of white space alone is an empty one, for a model would make words of it.
+        """
+        sources = self._source_tokenizer.encode_batch(
+            [line if line.strip() else "" for line in lines]
+        )
         parts = [self._parts(source) for source in sources]
         flat = [part for line_parts in parts for part in line_parts]
-        order = sorted(range(len(flat)), key=lambda index: len(flat[index]))
-        found: dict[int, list[Candidate]] = {}
-        for start in range(0, len(order), self._config.batch_sentences):
-            batch = order[start : start + self._config.batch_sentences]
-            found.update(zip(batch, self._search([flat[index] for index in batch]), strict=True))
-        results = (found[index] for index in range(len(flat)))
+        results = iter(self._search_all(flat))
         return [
             self._translation(line, source, [next(results) for _ in line_parts])
             for line, source, line_parts in zip(lines, sources, parts, strict=True)
@@ -95,6 +103,20 @@ class NeuralTranslator:
         count = -(-len(source) // longest)
         bounds = [len(source) * part // count for part in range(count + 1)]
         return [source[start:end] for start, end in itertools.pairwise(bounds)]
+
+    def _search_all(self, sources: Sequence[Sequence[int]]) -> list[list[Candidate]]:
+        """Search in batches of similar length, the longest first; return in the given order."""
+        order = sorted(range(len(sources)), key=lambda index: -len(sources[index]))
+        size = self._config.batch_sentences
+        batches = [order[start : start + size] for start in range(0, len(order), size)]
+        found: dict[int, list[Candidate]] = {}
+        with _threads_for_workers(self._num_workers) as map_batches:
+            searched = map_batches(
+                lambda batch: self._search([sources[index] for index in batch]), batches
+            )
+            for batch, candidates in zip(batches, searched, strict=True):
+                found.update(zip(batch, candidates, strict=True))
+        return [found[index] for index in range(len(sources))]
 
     @torch.inference_mode()
     def _search(self, sources: Sequence[Sequence[int]]) -> list[list[Candidate]]:
@@ -143,10 +165,29 @@ class NeuralTranslator:
                 for row in part.attention[: len(part.tokens)]
             ]
             before += width
+        texts = (self._target_tokenizer.decode(part.tokens) for part in parts)
         return Hypothesis(
-            text=" ".join(self._target_tokenizer.decode(part.tokens) for part in parts),
+            text=" ".join(filter(None, texts)),
             score=sum(part.score for part in parts) / len(parts),
             log_probability=sum(part.log_probability for part in parts),
             tokens=tuple(pieces[token] for part in parts for token in part.tokens),
             attention=tuple(attention),
         )
+
+
+@contextmanager
+def _threads_for_workers(num_workers: int) -> Iterator[Callable[..., Iterator[Any]]]:
+    """Give a `map` that calls in this many threads, while torch uses one thread in each."""
+    if num_workers == 0:
+        yield map
+        return
+    threads_before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        if num_workers == 1:
+            yield map
+        else:
+            with ThreadPoolExecutor(num_workers) as pool:
+                yield pool.map
+    finally:
+        torch.set_num_threads(threads_before)

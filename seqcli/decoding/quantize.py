@@ -1,18 +1,19 @@
-"""A decoder in 8-bit integers: the same search at a fraction of the memory traffic and time."""
+"""Inference in 8-bit integers: a model's layers replaced by ones that are several times faster.
+
+A product of quantised numbers is an exact integer and each row is quantised by itself, so that the
+result for a sentence does not depend on the sentences that share its batch.
+"""
 
 import functools
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from seqcli.architectures.seq2seq import Seq2Seq
-from seqcli.decoding.step import Rows, attend
-from seqcli.nn.attention import Memory
-from seqcli.nn.decoder import DecoderState
-from seqcli.training.precision import choose_precision
+from seqcli.nn.masks import reorder_time, reversal_of
+from seqcli.nn.recurrent import BidirectionalLSTMLayer, LSTMLayer, State
 
 LARGEST = 127  # magnitude of a quantised number
-MOST_TABLE_ENTRIES = 1 << 25  # 128 MiB of products of the vocabulary with the input weights
 
 
 @functools.cache
@@ -27,109 +28,134 @@ def int8_works() -> bool:
     return torch.equal(product.long(), left.long() @ right.long().T)
 
 
-class Int8Linear:
-    """A linear layer with 8-bit weights, a scale for each output.
+def quantize_layers(module: nn.Module) -> None:
+    """Replace the linear and LSTM layers inside `module` by 8-bit ones; it can only infer then."""
+    for name, child in module.named_children():
+        replacement = REPLACEMENTS.get(type(child))
+        if replacement is None:
+            quantize_layers(child)
+        else:
+            setattr(module, name, replacement(child))
 
-    Inputs are quantised row by row as they come, so that a row's result does not depend on the
-    other rows of its batch; the products are exact integers.
-    """
+
+class Int8Linear(nn.Module):
+    """A linear layer with a scale for each output's weights and for each row of inputs."""
 
     def __init__(self, weight_OI: Tensor, bias_O: Tensor | None = None) -> None:
-        self._scale_O = _scales(weight_OI)
-        quantized_OI = (weight_OI / self._scale_O.unsqueeze(1)).round().to(torch.int8)
-        self._weight_IO = quantized_OI.T  # a view: rows of the memory stay inputs of one output
-        self._bias_O = bias_O
+        super().__init__()
+        quantized_OI, self._scale_O = _quantized(weight_OI.detach())
+        self._weight_IO = quantized_OI.T  # a view: the inputs of one output stay side by side
+        self._bias_O = None if bias_O is None else bias_O.detach()
 
-    def __call__(self, inputs_RI: Tensor) -> Tensor:
-        scale_R1 = _scales(inputs_RI).unsqueeze(1)
-        quantized_RI = (inputs_RI / scale_R1).round_().to(torch.int8)
-        outputs_RO = torch._int_mm(quantized_RI, self._weight_IO) * scale_R1
+    @classmethod
+    def of(cls, linear: nn.Linear) -> "Int8Linear":
+        return cls(linear.weight, linear.bias)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return outputs for inputs with any number of axes before the last."""
+        quantized_RI, scale_R = _quantized(inputs.reshape(-1, inputs.shape[-1]))
+        outputs_RO = torch._int_mm(quantized_RI, self._weight_IO) * scale_R.unsqueeze(1)
         outputs_RO *= self._scale_O
-        return outputs_RO if self._bias_O is None else outputs_RO.add_(self._bias_O)
+        if self._bias_O is not None:
+            outputs_RO += self._bias_O
+        return outputs_RO.view(*inputs.shape[:-1], -1)
 
 
-class Int8Stepper:
-    """A Seq2Seq model whose decoder's matrix products run in 8 bits; BLEU moves by less than 0.1.
+class Int8LSTMLayer(nn.Module):
+    """An `LSTMLayer` for inference."""
 
-    The first layer's product with its input weights is looked up in a table made once for the whole
-    vocabulary. The encoder runs in bfloat16 where that is faster.
+    def __init__(self, layer: LSTMLayer) -> None:
+        super().__init__()
+        self._input = _input_layer(layer.lstm)
+        self._recurrence = _Int8Recurrence([layer.lstm])
+
+    def forward(self, inputs_BSE: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        carried = None if state is None else (state[0].unsqueeze(0), state[1].unsqueeze(0))
+        states_DBSH, (hidden_DBH, cell_DBH) = self._recurrence.run(
+            [self._input(inputs_BSE)], carried
+        )
+        return states_DBSH[0], (hidden_DBH[0], cell_DBH[0])
+
+
+class Int8BidirectionalLSTMLayer(nn.Module):
+    """A `BidirectionalLSTMLayer` for inference; both directions advance together."""
+
+    def __init__(self, layer: BidirectionalLSTMLayer) -> None:
+        super().__init__()
+        lstms = [layer.forwards.lstm, layer.backwards.lstm]
+        self._inputs = nn.ModuleList(map(_input_layer, lstms))
+        self._recurrence = _Int8Recurrence(lstms)
+
+    def forward(self, inputs_BSE: Tensor, mask_BS: Tensor) -> Tensor:
+        reversal_BS = reversal_of(mask_BS)
+        directions = (inputs_BSE, reorder_time(inputs_BSE, reversal_BS))
+        states_DBSH, _ = self._recurrence.run(
+            [layer(inputs) for layer, inputs in zip(self._inputs, directions, strict=True)]
+        )
+        return torch.cat([states_DBSH[0], reorder_time(states_DBSH[1], reversal_BS)], dim=2)
+
+
+class _Int8Recurrence:
+    """The recurrent part of D LSTM layers that run side by side, such as two directions.
+
+    Hidden states lie between -1 and 1, so that one scale does for all of them.
     """
 
-    def __init__(self, model: Seq2Seq) -> None:
-        decoder = model.decoder
-        self._model = model
-        self._encoder_dtype = choose_precision("auto", torch.device("cpu"))
-        self._layers = [_Int8LSTMCell(layer.lstm) for layer in decoder.stack.layers.children()]
-        self._combination = Int8Linear(decoder.combination.weight, decoder.combination.bias)
-        self._output = Int8Linear(model.output_weight, model.output_bias)
-        self._table_VG = self._tabulate_input()
+    def __init__(self, lstms: Sequence[nn.LSTM]) -> None:
+        recurrent = [_quantized(lstm.all_weights[0][1].detach()) for lstm in lstms]
+        self._weights_HG = [quantized_GH.T for quantized_GH, _ in recurrent]
+        self._scales_G = [scale_G / LARGEST for _, scale_G in recurrent]
+        self._size = lstms[0].hidden_size
 
-    def encode(self, source_BS: Tensor, mask_BS: Tensor) -> tuple[Memory, DecoderState]:
-        """Read the source; memory and state are float32."""
-        bfloat16 = self._encoder_dtype == torch.bfloat16
-        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-            memory = self._model.encode(source_BS, mask_BS)
-            state = self._model.decoder.start(memory)
-        exact = Memory(memory.states_BSH.float(), memory.keys_BSA.float(), memory.mask_BS)
-        return exact, DecoderState(state.hidden_LBH.float(), state.cell_LBH.float())
+    def run(
+        self, products_BSG: Sequence[Tensor], state: State | None = None
+    ) -> tuple[Tensor, State]:
+        """Return states_DBSH and the last state, given the inputs' products with their weights."""
+        if state is None:
+            batch_size = len(products_BSG[0])
+            zero_DBH = products_BSG[0].new_zeros(len(products_BSG), batch_size, self._size)
+            state = (zero_DBH, zero_DBH)
+        states = []
+        steps = zip(*(product_BSG.unbind(1) for product_BSG in products_BSG), strict=True)
+        for products_BG in steps:
+            state = self._step(products_BG, *state)
+            states.append(state[0])
+        return torch.stack(states, dim=2), state
 
-    def step(
-        self, tokens_R: Tensor, state: DecoderState, memory: Memory, rows: Rows
-    ) -> tuple[Tensor, DecoderState, Tensor]:
-        """Read a token a row; return logits_RV, the new state and attention weights_RS."""
-        stack = self._model.decoder.stack
-        below_RH, hidden, cell = self._embed(tokens_R), [], []
-        for depth, layer in enumerate(self._layers):
-            product_RG = (
-                self._table_VG.index_select(0, tokens_R)
-                if depth == 0 and self._table_VG is not None
-                else layer.input_product(below_RH)
-            )
-            hidden_RH, cell_RH = layer(product_RG, state.hidden_LBH[depth], state.cell_LBH[depth])
-            below_RH = stack.combine(below_RH, hidden_RH)
-            hidden.append(hidden_RH)
-            cell.append(cell_RH)
-        context_RH, weights_RS = attend(self._model.decoder.attention, below_RH, memory, rows)
-        features_RE = self._combination(torch.cat([below_RH, context_RH], dim=1)).tanh_()
-        new_state = DecoderState(torch.stack(hidden), torch.stack(cell))
-        return self._output(features_RE), new_state, weights_RS
-
-    def _embed(self, tokens_R: Tensor) -> Tensor:
-        embedded_RE: Tensor = self._model.target_embedding(tokens_R) * self._model.embedding_scale
-        return embedded_RE
-
-    def _tabulate_input(self) -> Tensor | None:
-        """Return the first layer's input product of each token, unless that were too large."""
-        vocabulary_size = len(self._model.output_bias)
-        if vocabulary_size * self._layers[0].num_gate_units > MOST_TABLE_ENTRIES:
-            return None
-        embedded_VE = self._embed(torch.arange(vocabulary_size))
-        return self._layers[0].input_product(embedded_VE)
+    def _step(self, products_BG: Sequence[Tensor], hidden_DBH: Tensor, cell_DBH: Tensor) -> State:
+        quantized_DBH = (hidden_DBH * LARGEST).round_().to(torch.int8)
+        gates_DBG = torch.stack(
+            [
+                torch.addcmul(product_BG, torch._int_mm(rows_BH, weight_HG).float(), scale_G)
+                for product_BG, rows_BH, weight_HG, scale_G in zip(
+                    products_BG, quantized_DBH, self._weights_HG, self._scales_G, strict=True
+                )
+            ]
+        )
+        input_DBH, forget_DBH, candidate_DBH, output_DBH = gates_DBG.chunk(4, dim=2)
+        new_cell_DBH = forget_DBH.sigmoid().mul_(cell_DBH)
+        new_cell_DBH.addcmul_(input_DBH.sigmoid(), _tanh(candidate_DBH))
+        return output_DBH.sigmoid().mul_(_tanh(new_cell_DBH)), new_cell_DBH
 
 
-class _Int8LSTMCell:
-    """One step of an LSTM layer: the input's product in float32, the state's in 8 bits."""
-
-    def __init__(self, lstm: nn.LSTM) -> None:
-        self._input_weight, recurrent_weight, input_bias, recurrent_bias = lstm.all_weights[0]
-        self._bias = input_bias + recurrent_bias
-        self._recurrent = Int8Linear(recurrent_weight)
-        self.num_gate_units = len(self._bias)
-
-    def input_product(self, inputs_RE: Tensor) -> Tensor:
-        """Return product_RG of the inputs with the weights of the gates, biases added."""
-        return nn.functional.linear(inputs_RE, self._input_weight, self._bias)
-
-    def __call__(
-        self, product_RG: Tensor, hidden_RH: Tensor, cell_RH: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return the new hidden_RH and cell_RH."""
-        gates_RG = product_RG + self._recurrent(hidden_RH)
-        input_RH, forget_RH, candidate_RH, output_RH = gates_RG.chunk(4, dim=1)
-        new_cell_RH = forget_RH.sigmoid() * cell_RH + input_RH.sigmoid() * candidate_RH.tanh()
-        return output_RH.sigmoid() * new_cell_RH.tanh(), new_cell_RH
+REPLACEMENTS: dict[type[nn.Module], Callable[..., nn.Module]] = {
+    nn.Linear: Int8Linear.of,
+    LSTMLayer: Int8LSTMLayer,
+    BidirectionalLSTMLayer: Int8BidirectionalLSTMLayer,
+}
 
 
-def _scales(rows: Tensor) -> Tensor:
-    """Return the step of each row's 8-bit grid; that of a row of zeros does not matter."""
-    return rows.abs().amax(1).clamp_(min=1e-12).div_(LARGEST)
+def _input_layer(lstm: nn.LSTM) -> Int8Linear:
+    input_weight, _, input_bias, recurrent_bias = lstm.all_weights[0]
+    return Int8Linear(input_weight, input_bias + recurrent_bias)
+
+
+def _tanh(values: Tensor) -> Tensor:
+    """The hyperbolic tangent by way of the sigmoid, which torch computes five times faster."""
+    return (2 * values).sigmoid_().mul_(2).sub_(1)
+
+
+def _quantized(rows_RI: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the rows as 8-bit integers and the scale that each is to be multiplied by."""
+    scale_R = rows_RI.abs().amax(1).clamp_(min=1e-12).div_(LARGEST)
+    return (rows_RI / scale_R.unsqueeze(1)).round_().to(torch.int8), scale_R

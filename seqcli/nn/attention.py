@@ -39,8 +39,20 @@ class Attention(nn.Module):
         return weights_BTS.to(memory.states_BSH.dtype) @ memory.states_BSH, weights_BTS
 
 
+def scaled_products(queries_BTA: Tensor, keys_BSA: Tensor) -> Tensor:
+    """Return products_BTS of queries and keys over the root of their width.
+
+    Without the scale one step of Adam, which moves every weight alike, moves a sum over hundreds of
+    units so far that the attention closes on one token before it has learned which.
+    """
+    return queries_BTA @ keys_BSA.transpose(1, 2) * keys_BSA.shape[2] ** -0.5
+
+
 class DotAttention(Attention):
-    """Score = query . key (Luong et al., 2015); decoder and memory must be equally wide."""
+    """Score = query . key / sqrt(A), Luong et al. (2015) scaled as in Vaswani et al. (2017).
+
+    Decoder and memory must be equally wide.
+    """
 
     def __init__(self, *, query_size: int, memory_size: int) -> None:
         super().__init__()
@@ -51,11 +63,11 @@ class DotAttention(Attention):
         return states_BSH
 
     def scores(self, queries_BTH: Tensor, keys_BSA: Tensor) -> Tensor:
-        return queries_BTH @ keys_BSA.transpose(1, 2)
+        return scaled_products(queries_BTH, keys_BSA)
 
 
 class GeneralAttention(Attention):
-    """Score = query . W key (Luong et al., 2015)."""
+    """Score = query . W key / sqrt(A), Luong et al. (2015) scaled as in Vaswani et al. (2017)."""
 
     def __init__(self, *, query_size: int, memory_size: int) -> None:
         super().__init__()
@@ -67,7 +79,7 @@ class GeneralAttention(Attention):
         return keys_BSA
 
     def scores(self, queries_BTH: Tensor, keys_BSA: Tensor) -> Tensor:
-        return queries_BTH @ keys_BSA.transpose(1, 2)
+        return scaled_products(queries_BTH, keys_BSA)
 
 
 class AdditiveAttention(Attention):

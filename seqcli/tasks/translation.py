@@ -11,7 +11,7 @@ from seqcli.data.batch import Batch, make_batch
 from seqcli.data.batching import token_batches
 from seqcli.data.dataset import ParallelDataset
 from seqcli.decoding.neural_translator import DecodingConfig, NeuralTranslator
-from seqcli.decoding.step import ExactStepper
+from seqcli.decoding.step import ModelStepper
 from seqcli.evaluation import Metric
 from seqcli.nn.loss import output_cross_entropy
 from seqcli.tokenizers import Tokenizer
@@ -61,7 +61,7 @@ def make_validation(
     The sample is the first line, then the second, and so on from one pass to the next.
     """
     translator = NeuralTranslator(
-        ExactStepper(model),
+        ModelStepper(model),
         DecodingConfig(strategy="greedy"),
         source_tokenizer=source_tokenizer,
         target_tokenizer=target_tokenizer,

@@ -2,6 +2,7 @@
 
 import ctypes
 import functools
+import os
 import time
 
 import torch
@@ -9,6 +10,7 @@ from torch import nn
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 PROBE_REPEATS = 3
+KERNELS_KEPT = 16
 LARGEST_ERROR = 0.05  # of bfloat16 states against float32 ones, which lie in -1 to 1
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # names of glibc's mallopt(3)
@@ -47,7 +49,7 @@ def _bfloat16_pays_on_cpu() -> bool:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep large freed blocks, which each training step asks for again.
+    """Let glibc keep the blocks of up to 32 MB that each training step frees and asks for again.
 
     By default it returns them to the system, and every step pays for thousands of page faults.
     Elsewhere than on glibc this does nothing.
@@ -56,6 +58,15 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except (OSError, AttributeError):
         return
-    mallopt(M_MMAP_THRESHOLD, 1 << 30)
-    mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
+    mallopt(M_MMAP_THRESHOLD, 32 << 20)
+    mallopt(M_TRIM_THRESHOLD, 512 << 20)
     mallopt(M_TOP_PAD, 64 << 20)
+
+
+def bound_kernel_cache() -> None:
+    """Let oneDNN keep its kernels, with their memory, for the latest few shapes of batches only.
+
+    It keeps 1024 by default, which comes to gigabytes in a training, where hardly a shape comes
+    twice. To be called before its first use; a value that the user has set stays.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(KERNELS_KEPT))

@@ -97,10 +97,10 @@ def without_end(tokens: tuple[int, ...]) -> list[int]:
     return [token for token in tokens if token != EOS]
 
 
-def limit_output(monkeypatch: pytest.MonkeyPatch, longest: int) -> None:
-    """Let searches write at most `longest` tokens, whatever the source."""
-    monkeypatch.setattr(search, "RATIO", 0)
-    monkeypatch.setattr(search, "MARGIN", longest)
+def limit_output(monkeypatch: pytest.MonkeyPatch, *, ratio: int = 0, margin: int) -> None:
+    """Let searches write at most `ratio` times the source and `margin` more tokens."""
+    monkeypatch.setattr(search, "RATIO", ratio)
+    monkeypatch.setattr(search, "MARGIN", margin)
 
 
 def shrink_batches(monkeypatch: pytest.MonkeyPatch, full_enough: float) -> None:

@@ -1,10 +1,10 @@
+import itertools
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -32,11 +32,9 @@ end_biases = st.sampled_from([-8.0, -2.0, 0.0, 2.0])
 penalties = st.sampled_from(PENALTIES)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def short_outputs() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        limit_output(monkeypatch, LONGEST)
-        yield
+@pytest.fixture(autouse=True)
+def short_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    limit_output(monkeypatch, margin=LONGEST)
 
 
 def tables(seed: int, *, scale: float = 1.0, end_bias: float = 0.0) -> Tensor:
@@ -62,7 +60,7 @@ def assert_found(found: list[Candidate], expected: list[tuple[float, list[int], 
     assert [candidate.score for candidate in found] == pytest.approx(
         [score for score, _, _ in expected], abs=1e-4
     )
-    gaps = [a[0] - b[0] for a, b in zip(expected, expected[1:], strict=False)]
+    gaps = [a[0] - b[0] for a, b in itertools.pairwise(expected)]
     if min(gaps, default=1) > 1e-4:  # else their order is a matter of rounding
         assert [candidate.tokens for candidate in found] == [tokens for _, tokens, _ in expected]
         assert [candidate.log_probability for candidate in found] == pytest.approx(
@@ -70,6 +68,7 @@ def assert_found(found: list[Candidate], expected: list[tuple[float, list[int], 
         )
 
 
+@settings(max_examples=50)
 @given(seeds, scales, end_biases, penalties, st.integers(1, 5))
 def test_a_wide_beam_finds_the_best_of_all_possible_outputs(
     seed: int, scale: float, end_bias: float, penalty: float, num_best: int
@@ -98,6 +97,7 @@ def test_a_wide_beam_lists_all_possible_outputs_in_order(penalty: float) -> None
         )
 
 
+@settings(max_examples=25)
 @given(seeds, scales, penalties, st.integers(1, 5))
 def test_a_wide_beam_finds_the_best_of_outputs_that_are_all_cut_off(
     seed: int, scale: float, penalty: float, num_best: int
@@ -183,6 +183,7 @@ def test_a_beam_of_two_finds_what_greedy_search_misses() -> None:
     assert beam.log_probability == pytest.approx(math.log(0.4), abs=1e-6)
 
 
+@settings(max_examples=50)
 @given(seeds, end_biases, penalties)
 def test_a_beam_of_one_is_greedy_search_in_tables(
     seed: int, end_bias: float, penalty: float

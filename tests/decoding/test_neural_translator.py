@@ -3,20 +3,21 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
 from seqcli.decoding.neural_translator import STRATEGIES, DecodingConfig, NeuralTranslator
-from seqcli.decoding.step import ExactStepper, Rows, Stepper
+from seqcli.decoding.step import ModelStepper, Rows, Stepper
 from seqcli.errors import ConfigError
 from seqcli.nn.attention import Memory
 from seqcli.nn.decoder import DecoderState
 from seqcli.tokenizers import Tokenizer, TokenizerConfig, train_tokenizer
 from seqcli.translator import Hypothesis, Translation
-from tests.decoding.steppers import tiny_model
+from tests.decoding.steppers import limit_output, tiny_model
 
-WORDS = "a man and two dogs walk along the river in summer rain".split()
+SENTENCE = "a man and two dogs walk along the river in summer rain"
+WORDS = SENTENCE.split()
 LINES = [
     "a man and two dogs",
     "",
@@ -30,9 +31,15 @@ LINES = [
 each_strategy = pytest.mark.parametrize("strategy", STRATEGIES)
 
 
+@pytest.fixture(autouse=True)
+def short_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests prove as much, and take half as long."""
+    limit_output(monkeypatch, ratio=1, margin=7)
+
+
 def words(byte_fallback: bool = False) -> Tokenizer:
     config = TokenizerConfig(kind="words", byte_fallback=byte_fallback)
-    return train_tokenizer([" ".join(WORDS)], config)
+    return train_tokenizer([SENTENCE], config)
 
 
 class RepeatingStepper:
@@ -78,6 +85,7 @@ def make_translator(
     tokenizer: Tokenizer | None = None,
     num_best: int = 1,
     with_attention: bool = False,
+    num_workers: int = 0,
     **settings: object,
 ) -> NeuralTranslator:
     """A translator by repetition, unless a stepper is given."""
@@ -89,11 +97,13 @@ def make_translator(
         target_tokenizer=tokenizer,
         num_best=num_best,
         with_attention=with_attention,
+        num_workers=num_workers,
     )
 
 
-def network(tokenizer: Tokenizer, seed: int = 0) -> ExactStepper:
-    return ExactStepper(tiny_model(vocabulary=len(tokenizer.vocabulary), seed=seed))
+def network(tokenizer: Tokenizer, *, seed: int = 0, end_bias: float = 1.0) -> ModelStepper:
+    size = len(tokenizer.vocabulary)
+    return ModelStepper(tiny_model(vocabulary=size, seed=seed, end_bias=end_bias))
 
 
 def assert_same(found: list[Translation], expected: list[Translation]) -> None:
@@ -114,6 +124,7 @@ any_line = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="
 
 
 @each_strategy
+@settings(max_examples=30)
 @given(lines=st.lists(any_line, max_size=6))
 def test_a_model_that_repeats_its_source_gives_back_every_line(
     lines: list[str], strategy: str
@@ -128,7 +139,7 @@ def test_a_model_that_repeats_its_source_gives_back_every_line(
 
 
 def test_texts_come_from_the_target_tokenizer_and_columns_from_the_source_tokenizer() -> None:
-    targets = train_tokenizer([" ".join(WORDS[::-1])], TokenizerConfig(kind="words"))
+    targets = train_tokenizer([SENTENCE], TokenizerConfig(kind="words"))
     targets = type(targets)([*targets.vocabulary.pieces[:4], *targets.vocabulary.pieces[:3:-1]])
     translator = NeuralTranslator(
         RepeatingStepper(len(targets.vocabulary)),
@@ -194,17 +205,17 @@ def test_there_is_no_attention_unless_asked_for() -> None:
 def test_parts_are_translated_as_lines_of_their_own(strategy: str) -> None:
     tokenizer = words()
     num_best = 3 if strategy == "beam" else 1
-    settings = {"tokenizer": tokenizer, "num_best": num_best, "with_attention": True}
+    shared = {"tokenizer": tokenizer, "num_best": num_best, "with_attention": True}
     line = "rain in summer rain in summer rain in summer along the river"
     parts = ["rain in summer rain", "in summer rain in", "summer along the river"]
     for seed in range(3):
-        stepper = network(tokenizer, seed)
-        cut = make_translator(stepper, strategy=strategy, max_source_length=5, **settings)
-        whole = make_translator(stepper, strategy=strategy, **settings)
+        stepper = network(tokenizer, seed=seed, end_bias=3.0)
+        cut = make_translator(stepper, strategy=strategy, max_source_length=5, **shared)
+        whole = make_translator(stepper, strategy=strategy, **shared)
         (translation,) = cut.translate([line])
         by_rank = zip(*(part.hypotheses for part in whole.translate(parts)), strict=True)
         for hypothesis, ranked in zip(translation.hypotheses, by_rank, strict=True):
-            assert hypothesis.text == " ".join(part.text for part in ranked)
+            assert hypothesis.text == " ".join(part.text for part in ranked if part.text)
             assert hypothesis.tokens == sum((part.tokens for part in ranked), ())
             assert hypothesis.log_probability == pytest.approx(
                 sum(part.log_probability for part in ranked), abs=1e-3
@@ -217,6 +228,12 @@ def test_parts_are_translated_as_lines_of_their_own(strategy: str) -> None:
                 atol=1e-4,
                 rtol=0,
             )
+
+
+def test_empty_translations_of_parts_leave_no_spaces() -> None:
+    tokenizer = words()
+    translator = make_translator(network(tokenizer, end_bias=99.0), max_source_length=5)
+    assert [one.text for one in translator.translate([SENTENCE, "dogs"])] == ["", ""]
 
 
 @each_strategy
@@ -239,6 +256,29 @@ def test_lines_are_translated_the_same_alone_and_in_company(
     assert_same(translator.translate_group(LINES[::-1])[::-1], alone)
 
 
+@each_strategy
+@pytest.mark.parametrize("num_workers", [1, 3])
+def test_workers_make_no_difference_and_leave_the_number_of_threads(
+    strategy: str, num_workers: int
+) -> None:
+    tokenizer = words()
+    settings = {"strategy": strategy, "batch_sentences": 2, "max_source_length": 5}
+    shared = {"tokenizer": tokenizer, "with_attention": True, **settings}
+    threads = torch.get_num_threads()
+    alone = make_translator(network(tokenizer), **shared)
+    workers = make_translator(network(tokenizer), num_workers=num_workers, **shared)
+    assert_same(list(workers.translate(LINES)), list(alone.translate(LINES)))
+    assert torch.get_num_threads() == threads
+
+
+def test_an_error_of_a_worker_is_raised_and_leaves_the_number_of_threads() -> None:
+    threads = torch.get_num_threads()
+    translator = make_translator(NoStepper(), num_workers=2)
+    with pytest.raises(AssertionError, match="nothing to read"):
+        translator.translate_group(LINES)
+    assert torch.get_num_threads() == threads
+
+
 def test_lines_are_taken_in_groups_as_translations_are_asked_for() -> None:
     taken: list[str] = []
 
@@ -257,19 +297,19 @@ def test_lines_are_taken_in_groups_as_translations_are_asked_for() -> None:
     assert len(taken) == 2 * first
 
 
-def test_similar_lengths_share_a_batch() -> None:
+def test_similar_lengths_share_a_batch_and_the_longest_come_first() -> None:
     tokenizer = words()
     stepper = RepeatingStepper(len(tokenizer.vocabulary))
     lines = ["dogs walk along the river", "rain", "a man walk in the rain", "dogs"]
     list(make_translator(stepper, batch_sentences=2).translate(lines))
-    assert stepper.shapes == [(2, 1 + 1), (2, 6 + 1)]
+    assert stepper.shapes == [(2, 6 + 1), (2, 1 + 1)]
 
 
 @pytest.mark.parametrize("num_best", [1, 2, 4])
 def test_hypotheses_are_as_many_as_asked_for_and_come_best_first(num_best: int) -> None:
     tokenizer = words()
     translator = make_translator(
-        network(tokenizer), tokenizer=tokenizer, beam_width=4, num_best=num_best
+        network(tokenizer, end_bias=3.0), tokenizer=tokenizer, beam_width=4, num_best=num_best
     )
     for line, translation in zip(LINES, translator.translate(LINES), strict=True):
         scores = [hypothesis.score for hypothesis in translation.hypotheses]

@@ -17,12 +17,12 @@ QUERY, MEMORY = 4, 6
 
 
 def score(attention: Attention, query_H: Tensor, state_H: Tensor) -> Tensor:
-    """The formula for one pair: Luong et al. (2015), Bahdanau et al. (2015)."""
+    """The formula for one pair: Luong et al. (2015), scaled; Bahdanau et al. (2015)."""
     weights = dict(attention.named_parameters())
     if isinstance(attention, DotAttention):
-        return query_H.dot(state_H)
+        return query_H.dot(state_H) / QUERY**0.5
     if isinstance(attention, GeneralAttention):
-        return query_H.dot(weights["key_projection.weight"].mv(state_H))
+        return query_H.dot(weights["key_projection.weight"].mv(state_H)) / QUERY**0.5
     return weights["score_vector.weight"][0].dot(
         torch.tanh(
             weights["query_projection.weight"].mv(query_H)

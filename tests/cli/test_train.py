@@ -1,0 +1,156 @@
+import math
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from rich.live import Live
+
+from seqcli.cli import training_display
+from seqcli.cli.main import main
+from seqcli.cli.training_display import (
+    LineReporter,
+    LiveReporter,
+    QuietReporter,
+    progress_values,
+    validation_lines,
+)
+from seqcli.training.report import Progress, Sample, Validation, ValidationReport
+
+PROGRESS = Progress(
+    epoch=2,
+    epochs=9,
+    step=30,
+    total_steps=90,
+    nats_per_token=2.0,
+    tokens_per_second=1234.5,
+    learning_rate=0.00125,
+    seconds_left=3725.4,
+)
+VALIDATION = Validation("BLEU", 21.456, "nrefs:1", Sample("[b]ein", "[a] one", "a"))
+REPORT = ValidationReport(
+    VALIDATION,
+    epoch=2,
+    step=30,
+    best_score=23.5,
+    is_best=False,
+    validations_since_best=3,
+    seconds=1.26,
+)
+
+
+def write_pairs(folder: Path, *, sources: int = 8, targets: int = 8) -> list[str]:
+    paths = [folder / "a.de", folder / "a.en"]
+    paths[0].write_text("abc\n" * sources)
+    paths[1].write_text("xyz\n" * targets)
+    return [str(path) for path in paths]
+
+
+def test_progress_shows_the_perplexity_of_the_loss() -> None:
+    values = dict(progress_values(PROGRESS))
+    assert values["epoch"] == "2/9"
+    assert values["loss"] == "2.000 nats/token"
+    assert float(values["perplexity"]) == pytest.approx(math.exp(2), abs=0.05)
+    assert values["tokens/s"] == "1,234"
+    assert values["left"] == "1:02:05"
+
+
+def test_a_validation_shows_how_it_compares_and_a_sample() -> None:
+    first, *sample = validation_lines(REPORT)
+    assert first == ("epoch 2  step 30  BLEU 21.46 (best 23.50, 3 without a new best)  1.3 s")
+    assert sample == ["  source      [b]ein", "  hypothesis  [a] one", "  reference   a"]
+
+
+def test_a_log_has_a_progress_line_now_and_then_and_one_at_the_end(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 0.0, 1.0, 29.0, 31.0, 31.0, 32.0, 32.0])
+    monkeypatch.setattr(training_display.time, "monotonic", lambda: next(clock))
+    reporter = LineReporter()
+    steps = [10, 20, 30, 40, 90]
+    for step in steps:
+        reporter.progress(
+            Progress(2, 9, step, 90, 2.0, 1000.0, 0.001, 5.0),
+        )
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    shown = [line.split("step ")[1].split("/")[0] for line in printed.err.splitlines()]
+    assert shown == ["10", "40", "90"]
+
+
+def test_the_live_display_shows_text_as_it_is_and_the_best_score() -> None:
+    console = Console(record=True, width=160, file=open("/dev/null", "w"), force_terminal=True)  # noqa: SIM115
+    with Live(console=console, auto_refresh=False) as live:
+        reporter = LiveReporter(live)
+        reporter.message("about [bold]nothing[/bold]")
+        reporter.validated(REPORT)
+        reporter.progress(PROGRESS)
+        live.refresh()
+    console.file.close()
+    text = console.export_text()
+    assert "about [bold]nothing[/bold]" in text
+    assert "[a] one" in text
+    assert "BLEU 23.50" in text
+
+
+def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with training_display.training_display(quiet=True) as reporter:
+        assert isinstance(reporter, QuietReporter)
+        reporter.message("a")
+        reporter.progress(PROGRESS)
+        reporter.validated(REPORT)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "message"),
+    [
+        (["--set", "model.drop_out=0.1"], 2, "did you mean 'dropout'?"),
+        (["--set", "model.dropout=high"], 2, "model.dropout must be a number"),
+        (["--set", "training.epochs=0"], 2, "training.epochs must be greater than 0"),
+        (["--resume", "--overwrite"], 2, "--resume and --overwrite do not go together"),
+        (["--threads", "0"], 2, "--threads"),
+        (["--valid", "missing.de", "missing.en"], 1, "cannot read missing.de"),
+        (["nowhere.toml"], 2, "cannot read nowhere.toml"),
+    ],
+)
+def test_a_fault_is_shown_in_words_with_its_status(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    status: int,
+    message: str,
+) -> None:
+    files = write_pairs(tmp_path)
+    model = tmp_path / "model"
+    assert main(["train", "-o", str(model), "--train", *files, *options]) == status
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert "Traceback" not in printed.err
+    assert printed.out == ""
+    assert not model.exists()
+
+
+def test_files_of_different_length_are_named_with_their_lengths(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = write_pairs(tmp_path, sources=3, targets=4)
+    assert main(["train", "-o", str(tmp_path / "model"), "--train", *files]) == 1
+    assert f"{files[0]} has 3 lines but {files[1]} has 4" in capsys.readouterr().err
+
+
+def test_without_files_it_says_what_to_give(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "-o", str(tmp_path / "model")]) == 2
+    assert "--train SOURCE TARGET" in capsys.readouterr().err
+
+
+def test_an_existing_folder_is_refused_with_the_ways_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = write_pairs(tmp_path)
+    assert main(["train", "-o", str(tmp_path), "--train", *files]) == 1
+    error = capsys.readouterr().err
+    assert "exists already" in error
+    assert "--resume" in error
+    assert "--overwrite" in error

@@ -1,0 +1,92 @@
+import math
+
+import pytest
+import torch
+
+from seqcli.architectures.seq2seq import Seq2Seq, Seq2SeqConfig
+from seqcli.data.batch import make_batch
+from seqcli.data.dataset import Example, ParallelDataset
+from seqcli.decoding.neural_translator import DecodingConfig, NeuralTranslator
+from seqcli.decoding.step import ModelStepper
+from seqcli.evaluation import METRICS
+from seqcli.tasks.translation import build_model, make_loss, make_loss_validation, make_validation
+from seqcli.tokenizers import EOS, Tokenizer, TokenizerConfig, train_tokenizer
+from tests.decoding.steppers import forced_log_probabilities, random_sources, tiny_model
+
+SOURCES = ["ein Hund", "ein Mann und zwei Hunde", "Regen", "der Mann sieht den Hund"]
+TARGETS = ["a dog", "a man and two dogs", "rain", "the man sees the dog"]
+PAIRS = [
+    Example(*pair)
+    for pair in zip(random_sources(7, seed=1), random_sources(7, seed=2), strict=True)
+]
+
+
+def words(lines: list[str]) -> Tokenizer:
+    return train_tokenizer(lines, TokenizerConfig(kind="words", byte_fallback=False))
+
+
+def surprise(model: Seq2Seq, pair: Example, smoothing: float = 0.0) -> float:
+    """Nats of one target with its end of sentence, alone and without a chunk or a mask."""
+    target = [*pair.target, EOS]
+    forced_TV = forced_log_probabilities(model, pair.source, target)
+    return torch.nn.functional.cross_entropy(
+        forced_TV, torch.tensor(target), reduction="sum", label_smoothing=smoothing
+    ).item()
+
+
+def test_a_model_has_the_sizes_of_both_vocabularies() -> None:
+    source_tokenizer, target_tokenizer = words(SOURCES), words(TARGETS)
+    config = Seq2SeqConfig(tie_embeddings="none", embedding_size=6, encoder_size=4, decoder_size=5)
+    model = build_model(
+        config, source_tokenizer=source_tokenizer, target_tokenizer=target_tokenizer
+    )
+    assert model.source_embedding.weight.shape == (len(source_tokenizer.vocabulary), 6)
+    assert model.target_embedding.weight.shape == (len(target_tokenizer.vocabulary), 6)
+    assert model.output_weight.shape == (len(target_tokenizer.vocabulary), 6)
+    assert model.word_dropout == config.word_dropout
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_loss_of_a_batch_is_the_sum_of_that_of_its_sentences(smoothing: float) -> None:
+    model = tiny_model()
+    loss, negative_log_likelihood = make_loss(model, label_smoothing=smoothing)(make_batch(PAIRS))
+    expected = sum(surprise(model, pair, smoothing) for pair in PAIRS)
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+    expected = sum(surprise(model, pair) for pair in PAIRS)
+    assert negative_log_likelihood.item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("batch_tokens", [1, 20, 1000])
+def test_the_loss_of_a_validation_set_is_the_mean_over_its_tokens(batch_tokens: int) -> None:
+    tokenizers = {"source_tokenizer": words(SOURCES), "target_tokenizer": words(TARGETS)}
+    model = tiny_model(vocabulary=20)
+    dataset = ParallelDataset(SOURCES, TARGETS, **tokenizers)
+    validation = make_loss_validation(model, dataset, batch_tokens=batch_tokens)()
+    examples = dataset.examples(seed=0, epoch=0)
+    nats = sum(surprise(model, example) for example in examples)
+    tokens = sum(len(example.target) + 1 for example in examples)
+    assert validation.metric == "loss"
+    assert validation.score == pytest.approx(nats / tokens, rel=1e-5)
+    assert 0 < validation.score < 10 * math.log(20)
+
+
+@pytest.mark.parametrize("name", ["chrf", "wer"])
+def test_a_validation_scores_greedy_translations(name: str) -> None:
+    tokenizers = {"source_tokenizer": words(SOURCES), "target_tokenizer": words(TARGETS)}
+    size = len(tokenizers["target_tokenizer"].vocabulary)
+    model = tiny_model(vocabulary=size, tie_embeddings="target", seed=3)
+    model.source_embedding.weight.data = torch.randn(30, 8)  # of a vocabulary of its own
+    validate = make_validation(model, SOURCES, TARGETS, **tokenizers, metric=METRICS[name]())
+    greedy = NeuralTranslator(ModelStepper(model), DecodingConfig(strategy="greedy"), **tokenizers)
+    hypotheses = [translation.text for translation in greedy.translate(SOURCES)]
+    score = METRICS[name]().compute(hypotheses, [TARGETS])
+    for number in range(6):  # one more sample each time, then from the start again
+        validation = validate()
+        assert validation.metric == score.name
+        assert validation.score == score.value
+        assert validation.signature == score.signature
+        assert validation.sample is not None
+        line = number % len(SOURCES)
+        assert validation.sample.source == SOURCES[line]
+        assert validation.sample.hypothesis == hypotheses[line]
+        assert validation.sample.reference == TARGETS[line]

@@ -1,0 +1,166 @@
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from seqcli.config import from_dict, to_toml
+from seqcli.errors import ConfigError, DataError, UsageError
+from seqcli.experiment import Recipe, resolve_recipe, sizes_for
+
+
+def corpus(folder: Path, num_pairs: int = 3) -> dict[str, tuple[str, str]]:
+    paths = (folder / "a", folder / "b")
+    for path in paths:
+        path.write_text("x\n" * num_pairs)
+    return {"train": (str(paths[0]), str(paths[1]))}
+
+
+def resolve(folder: Path, *assignments: str, toml: str | None = None) -> Recipe:
+    path = None
+    if toml is not None:
+        path = folder / "recipe.toml"
+        path.write_text(toml)
+    return resolve_recipe(path, files=corpus(folder), assignments=assignments)
+
+
+def test_larger_corpora_get_larger_models_with_less_dropout() -> None:
+    recipes = [
+        from_dict(sizes_for(num_pairs), Recipe, origin="sizes")
+        for num_pairs in (100, 4_999, 5_000, 199_999, 200_000, 10**7)
+    ]
+    assert recipes[0] == recipes[1]
+    assert recipes[2] == recipes[3] == Recipe()
+    assert recipes[4] == recipes[5]
+    small, middle, large = recipes[::2]
+    assert small.model.decoder_size < middle.model.decoder_size < large.model.decoder_size
+    assert small.model.dropout > middle.model.dropout > large.model.dropout
+    assert small.training.epochs > middle.training.epochs > large.training.epochs
+
+
+def test_without_a_recipe_the_sizes_are_those_of_the_training_text(tmp_path: Path) -> None:
+    recipe = resolve_recipe(None, files=corpus(tmp_path, 5_000))
+    assert recipe.model == Recipe().model
+    recipe = resolve_recipe(None, files=corpus(tmp_path, 4_999))
+    assert recipe.model.embedding_size == sizes_for(4_999)["model"]["embedding_size"]
+
+
+def test_assignments_win_over_files_and_files_over_the_recipe(tmp_path: Path) -> None:
+    toml = 'seed = 3\n[data]\ntrain = ["c", "d"]\nvalid = ["e", "f"]\n[model]\ndropout = 0.25\n'
+    files = corpus(tmp_path)
+    recipe = resolve(tmp_path, toml=toml)
+    assert recipe.data.train == files["train"]
+    assert recipe.data.valid == ("e", "f")
+    assert (recipe.seed, recipe.model.dropout) == (3, 0.25)
+    assert recipe.model.embedding_size == Recipe().model.embedding_size
+    recipe = resolve(tmp_path, "data.train=g,h", "model.dropout=0.5", toml=toml)
+    assert recipe.data.train == ("g", "h")
+    assert recipe.model.dropout == 0.5
+    assert resolve_recipe(None, files=files, seed=8).seed == 8
+    assert resolve_recipe(None, files=files, seed=8, assignments=["seed=9"]).seed == 9
+
+
+@pytest.mark.parametrize("from_recipe", [True, False])
+def test_embeddings_are_tied_as_far_as_the_tokenizers_allow(
+    tmp_path: Path, from_recipe: bool
+) -> None:
+    if from_recipe:
+        recipe = resolve(tmp_path, toml='[target_tokenizer]\nkind = "words"\n')
+    else:
+        recipe = resolve(tmp_path, "target_tokenizer.kind=words")
+    assert recipe.model.tie_embeddings == "target"
+    assert resolve(tmp_path).model.tie_embeddings == "all"
+    untied = resolve(tmp_path, "target_tokenizer.kind=words", "model.tie_embeddings=none")
+    assert untied.model.tie_embeddings == "none"
+
+
+def test_tying_all_embeddings_of_two_vocabularies_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be 'all'") as raised:
+        resolve(tmp_path, "target_tokenizer.kind=words", "model.tie_embeddings=all")
+    assert "target_tokenizer" in raised.value.fix
+
+
+FAULTS = [
+    ("model", "drop_out", "0.3", "model.drop_out"),
+    ("training", "epoch", "3", "training.epoch"),
+    ("training", "epochs", '"many"', "training.epochs"),
+    ("training", "epochs", "0", "training.epochs"),
+    ("training", "warmup_steps", "-1", "training.warmup_steps"),
+    ("training", "save_minutes", "0", "training.save_minutes"),
+    ("training", "schedule", '"cosin"', "training.schedule"),
+    ("training", "precision", '"int8"', "training.precision"),
+    ("training", "label_smoothing", "1.5", "training.label_smoothing"),
+    ("model", "dropout", "-0.1", "model.dropout"),
+    ("data", "max_length", "0", "data.max_length"),
+    ("data", "train", '["one"]', "data.train"),
+    ("data", "subword_sampling", "2.0", "data.subword_sampling"),
+    ("evaluation", "metric", '"blue"', "evaluation.metric"),
+    ("decoding", "beam_width", "0", "decoding.beam_width"),
+]
+
+
+@pytest.mark.parametrize(("section", "name", "value", "key"), FAULTS)
+def test_a_fault_in_the_recipe_or_in_an_assignment_names_the_key(
+    tmp_path: Path, section: str, name: str, value: str, key: str
+) -> None:
+    with pytest.raises(ConfigError, match=key):
+        resolve_recipe(
+            write(tmp_path, f"[{section}]\n{name} = {value}\n"),
+            files={} if section == "data" else corpus(tmp_path),
+        )
+    with pytest.raises(ConfigError, match=key):
+        resolve(tmp_path, f"{section}.{name}={value.strip('[]').replace(chr(34), '')}")
+
+
+def write(folder: Path, toml: str) -> Path:
+    path = folder / "recipe.toml"
+    path.write_text(toml)
+    return path
+
+
+@pytest.mark.parametrize("section", ["data", "model"])
+def test_a_value_where_a_section_must_be_is_named(tmp_path: Path, section: str) -> None:
+    toml = f'{section} = 3\n[target_tokenizer]\nkind = "words"\n'
+    with pytest.raises(ConfigError, match=f"{section} must be a section"):
+        resolve(tmp_path, toml=toml)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "key"), [("task=parsing", "task"), ("architecture=rnn", "architecture")]
+)
+def test_unknown_tasks_and_architectures_are_named(
+    tmp_path: Path, assignment: str, key: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"{key} cannot be"):
+        resolve(tmp_path, assignment)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_no_generator_takes_is_refused(tmp_path: Path, seed: int) -> None:
+    with pytest.raises(ConfigError, match="seed must be from 0 to"):
+        resolve(tmp_path, f"seed={seed}")
+
+
+def test_a_misspelled_metric_is_guessed(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="did you mean 'bleu'"):
+        resolve(tmp_path, "evaluation.metric=bleuu")
+
+
+def test_nothing_to_train_on_is_wrong_use(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nothing to train on") as raised:
+        resolve_recipe(None, files={})
+    assert "--train" in raised.value.fix
+    with pytest.raises(UsageError):
+        resolve_recipe(write(tmp_path, "seed = 1\n"), files={})
+
+
+def test_missing_training_text_is_a_data_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nowhere"):
+        resolve_recipe(None, files={"train": (str(tmp_path / "nowhere"), str(tmp_path / "b"))})
+
+
+def test_a_resolved_recipe_is_the_same_after_toml_and_json(tmp_path: Path) -> None:
+    recipe = resolve(tmp_path, "target_tokenizer.kind=words", "data.valid=c,d")
+    again = resolve_recipe(write(tmp_path, to_toml(recipe)), files={})
+    assert again == recipe
+    stored = msgspec.json.decode(msgspec.json.encode(recipe))
+    assert from_dict(stored, Recipe, origin="model.json") == recipe

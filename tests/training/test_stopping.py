@@ -1,0 +1,47 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqcli.training.stopping import Selection
+
+SCORES = st.lists(st.integers(0, 9).map(float), max_size=20)
+
+
+@given(SCORES, st.integers(1, 6), st.booleans())
+def test_the_best_are_kept_best_first_and_the_earlier_among_equals(
+    scores: list[float], keep: int, higher_is_better: bool
+) -> None:
+    selection = Selection(keep=keep, patience=0, higher_is_better=higher_is_better)
+    for step, score in enumerate(scores):
+        selection.add(score, step)
+    sign = -1 if higher_is_better else 1
+    expected = sorted(range(len(scores)), key=lambda step: (sign * scores[step], step))[:keep]
+    assert selection.steps == expected
+
+
+@given(SCORES)
+def test_only_a_score_above_all_before_is_a_new_best(scores: list[float]) -> None:
+    selection = Selection(keep=1, patience=0, higher_is_better=True)
+    for step, score in enumerate(scores):
+        assert selection.add(score, step) == all(score > before for before in scores[:step])
+
+
+@pytest.mark.parametrize(
+    ("higher_is_better", "scores"), [(True, [5, 7, 7, 6, 3]), (False, [5, 3, 3, 4, 9])]
+)
+def test_patience_ends_after_that_many_validations_without_a_new_best(
+    higher_is_better: bool, scores: list[float]
+) -> None:
+    selection = Selection(keep=2, patience=3, higher_is_better=higher_is_better)
+    exhausted = []
+    for step, score in enumerate(scores):
+        selection.add(score, step)
+        exhausted.append(selection.exhausted)
+    assert exhausted == [False, False, False, False, True]
+
+
+def test_a_patience_of_zero_never_ends() -> None:
+    selection = Selection(keep=1, patience=0, higher_is_better=True)
+    for step in range(50):
+        selection.add(-step, step)
+    assert not selection.exhausted

@@ -1,0 +1,318 @@
+"""The loop on a model of a few numbers; `tests/api/test_train.py` runs it on real ones."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from seqcli.data.batch import Batch, make_batch
+from seqcli.data.dataset import Example
+from seqcli.errors import ModelError, SeqcliError
+from seqcli.training import trainer as trainer_module
+from seqcli.training.checkpoint import STATE_FILE, CheckpointFolder
+from seqcli.training.config import TrainingConfig
+from seqcli.training.interruption import Interrupted
+from seqcli.training.report import Progress, Validation, ValidationReport
+from seqcli.training.trainer import Trainer
+
+BATCHES = [make_batch([Example([4 + index, 5], [6, 7, 8])]) for index in range(4)]
+CONFIG = TrainingConfig(
+    epochs=3, learning_rate=0.1, warmup_steps=0, patience=0, precision="float32", average_best=2
+)
+
+Loss = Callable[[Batch], tuple[Tensor, Tensor]]
+
+
+class Toy(nn.Module):
+    """Weights that are pulled to the first source token, by a noisy gradient."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(6))
+
+    def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        noisy = nn.functional.dropout(self.weight, 0.5)
+        loss = (noisy - batch.source_BS[0, 0]).square().mean()
+        return loss, loss.detach()
+
+
+class Recorder:
+    """Keeps all news, and calls `at_step` with the step of each progress."""
+
+    def __init__(self, at_step: Callable[[int], None] = lambda step: None) -> None:
+        self.messages: list[str] = []
+        self.steps: list[Progress] = []
+        self.validations: list[ValidationReport] = []
+        self._at_step = at_step
+
+    def message(self, text: str) -> None:
+        self.messages.append(text)
+
+    def progress(self, progress: Progress) -> None:
+        self.steps.append(progress)
+        self._at_step(progress.step)
+
+    def validated(self, report: ValidationReport) -> None:
+        self.validations.append(report)
+
+
+@pytest.fixture(autouse=True)
+def report_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer_module, "SECONDS_BETWEEN_REPORTS", 0.0)
+
+
+def make_trainer(
+    folder: Path,
+    *,
+    model: Toy | None = None,
+    config: TrainingConfig = CONFIG,
+    recorder: Recorder | None = None,
+    loss: Loss | None = None,
+    score: Callable[[], float] | None = None,
+    publish: Callable[[ValidationReport], None] = lambda report: None,
+) -> Trainer:
+    folder.mkdir(exist_ok=True)
+    model = model or Toy()
+    score = score or (lambda: -float((model.weight - 5.5).square().mean()))
+    return Trainer(
+        model,
+        config,
+        batches=lambda epoch: [lambda batch=batch: batch for batch in BATCHES],  # type: ignore[misc]
+        loss=loss or model.loss,
+        validate=lambda: Validation("score", score(), "test"),
+        publish=publish,
+        higher_is_better=True,
+        checkpoints=CheckpointFolder(folder),
+        reporter=recorder or Recorder(),
+    )
+
+
+def send_at(step: int, *signals: signal.Signals) -> Callable[[int], None]:
+    def at_step(reached: int) -> None:
+        if reached == step:
+            for number in signals:
+                os.kill(os.getpid(), number)
+
+    return at_step
+
+
+def weights_after(folder: Path, stops: dict[int, signal.Signals]) -> Tensor:
+    """Train in `folder`, stopped after the given steps and resumed each time."""
+    torch.manual_seed(3)
+    trainer = make_trainer(folder, model=(model := Toy()))
+    for step, number in stops.items():
+        trainer._reporter = Recorder(send_at(step, number))
+        with pytest.raises(Interrupted) as raised:
+            trainer.train()
+        assert raised.value.exit_status == 130
+        torch.manual_seed(99)  # what comes next depends on the saved state alone
+        trainer = make_trainer(folder, model=(model := Toy()))
+        assert trainer.resume()
+    trainer.train()
+    return model.weight.detach()
+
+
+@pytest.mark.parametrize(
+    "stops",
+    [
+        {6: signal.SIGINT},
+        {1: signal.SIGTERM},
+        {4: signal.SIGINT},  # the last step of an epoch
+        {3: signal.SIGINT, 7: signal.SIGINT, 11: signal.SIGTERM},
+    ],
+)
+def test_stopped_and_resumed_equals_uninterrupted(
+    tmp_path: Path, stops: dict[int, signal.Signals]
+) -> None:
+    whole = weights_after(tmp_path / "whole", {})
+    stopped = weights_after(tmp_path / "stopped", stops)
+    assert torch.equal(stopped, whole)
+
+
+def test_a_request_during_validation_stops_after_it(tmp_path: Path) -> None:
+    def score() -> float:
+        os.kill(os.getpid(), signal.SIGINT)
+        return 1.0
+
+    with pytest.raises(Interrupted, match="after step 4, in epoch 2"):
+        make_trainer(tmp_path, score=score).train()
+    trainer = make_trainer(tmp_path)
+    assert trainer.resume()
+    assert trainer._position.epoch == 1
+    assert trainer._position.batch == 0
+
+
+def test_a_second_ctrl_c_ends_at_once_and_the_training_can_still_go_on(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        make_trainer(tmp_path, recorder=Recorder(send_at(2, signal.SIGINT))).train()
+    trainer = make_trainer(tmp_path, recorder=Recorder(send_at(6, signal.SIGINT, signal.SIGINT)))
+    assert trainer.resume()
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train()
+    assert make_trainer(tmp_path).resume()
+
+
+def test_signal_handlers_are_put_back(tmp_path: Path) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    make_trainer(tmp_path).train()
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_it_trains_in_a_thread_too(tmp_path: Path) -> None:
+    faults: list[BaseException] = []
+
+    def train() -> None:
+        try:
+            make_trainer(tmp_path).train()
+        except BaseException as fault:
+            faults.append(fault)
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    thread.join()
+    assert not faults
+
+
+def test_validation_leaves_no_trace_in_the_weights(tmp_path: Path) -> None:
+    def train(folder: Path, score: Callable[[], float]) -> Tensor:
+        torch.manual_seed(3)
+        trainer = make_trainer(folder, model=Toy(), score=score)
+        trainer.train()
+        state = CheckpointFolder(folder).load_state()
+        assert state is not None
+        return torch.as_tensor(state["updater"]["model"]["weight"])
+
+    noisy = train(tmp_path / "noisy", lambda: float(torch.rand(50).mean()))
+    assert torch.equal(noisy, train(tmp_path / "silent", lambda: 0.5))
+
+
+def test_each_new_best_is_published_with_the_averaged_weights(tmp_path: Path) -> None:
+    scores = iter([1.0, 3.0, 2.0, 2.5])
+    published: list[tuple[float, list[float]]] = []
+    model = Toy()
+    trainer = make_trainer(
+        tmp_path,
+        model=model,
+        score=lambda: next(scores),
+        publish=lambda report: published.append(
+            (report.validation.score, model.weight.detach().tolist())
+        ),
+    )
+    trainer.train()
+    assert [score for score, _ in published] == [1.0, 3.0]
+    kept = CheckpointFolder(tmp_path).average_weights([8])["weight"]
+    assert published[1][1] == kept.tolist()
+
+
+@pytest.mark.parametrize(("score_of_mean", "outcome"), [(9.0, "is kept"), (1.0, "is not better")])
+def test_the_mean_of_the_best_is_published_if_it_is_better(
+    tmp_path: Path, score_of_mean: float, outcome: str
+) -> None:
+    scores = iter([1.0, 3.0, 2.0, score_of_mean])
+    published: list[float] = []
+    model, recorder = Toy(), Recorder()
+    trainer = make_trainer(
+        tmp_path,
+        model=model,
+        recorder=recorder,
+        score=lambda: next(scores),
+        publish=lambda report: published.append(report.validation.score),
+    )
+    trainer.train()
+    assert published == ([1.0, 3.0, 9.0] if outcome == "is kept" else [1.0, 3.0])
+    assert outcome in recorder.messages[-1]
+    expected = CheckpointFolder(tmp_path).average_weights([8, 12])["weight"]
+    assert torch.equal(model.weight, expected)
+
+
+def test_patience_stops_early_and_says_so(tmp_path: Path) -> None:
+    config = TrainingConfig(epochs=9, patience=2, precision="float32")
+    recorder = Recorder()
+    make_trainer(tmp_path, config=config, recorder=recorder, score=lambda: 1.0).train()
+    assert [report.epoch for report in recorder.validations] == [1, 2, 3]
+    assert "stopped early: 2 validations without a new best" in recorder.messages
+
+
+@pytest.mark.parametrize("broken", ["loss", "gradient"])
+def test_a_training_that_diverges_stops_and_publishes_nothing_of_it(
+    tmp_path: Path, broken: str
+) -> None:
+    model, published, calls = Toy(), [], iter(range(100))
+
+    def loss(batch: Batch) -> tuple[Tensor, Tensor]:
+        value, nats = model.loss(batch)
+        if next(calls) < 7:  # the last step of the second epoch
+            return value, nats
+        if broken == "loss":
+            return value * torch.nan, nats * torch.nan
+        return value + model.weight.abs().add(1).log().sqrt().sum() * torch.inf, nats
+
+    def publish(report: ValidationReport) -> None:
+        assert torch.isfinite(model.weight).all()
+        published.append(report.epoch)
+
+    trainer = make_trainer(tmp_path, model=model, loss=loss, publish=publish)
+    with pytest.raises(SeqcliError, match="at step 8") as raised:
+        trainer.train()
+    assert "the best model so far is kept" in raised.value.why
+    assert "training.learning_rate" in raised.value.fix
+    assert published == [1]
+    state = CheckpointFolder(tmp_path).load_state()
+    assert state is not None
+    assert state["position"]["epoch"] == 1
+    assert torch.isfinite(state["updater"]["average"][0]).all()
+
+
+def test_a_loss_beyond_all_reason_counts_as_divergence(tmp_path: Path) -> None:
+    model = Toy()
+    trainer = make_trainer(
+        tmp_path, model=model, loss=lambda batch: (model.loss(batch)[0], torch.tensor(1e6))
+    )
+    with pytest.raises(SeqcliError, match=r"2\.5e\+05 nats a token") as raised:
+        trainer.train()
+    assert "there is no model yet" in raised.value.why
+
+
+def test_a_state_of_another_model_is_named(tmp_path: Path) -> None:
+    make_trainer(tmp_path).save()
+    torch.save({"model": {}}, tmp_path / "foreign.pt")
+    other = Toy()
+    other.weight = nn.Parameter(torch.zeros(7))
+    with pytest.raises(ModelError, match="is of another model"):
+        make_trainer(tmp_path, model=other).resume()
+    (tmp_path / "foreign.pt").replace(tmp_path / STATE_FILE)
+    with pytest.raises(ModelError, match="is of another model"):
+        make_trainer(tmp_path).resume()
+
+
+def test_an_empty_folder_has_nothing_to_go_on_with(tmp_path: Path) -> None:
+    assert not make_trainer(tmp_path).resume()
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_loss_is_computed_in_the_type_that_was_asked_for(
+    tmp_path: Path, precision: str
+) -> None:
+    model, types = Toy(), set()
+
+    def loss(batch: Batch) -> tuple[Tensor, Tensor]:
+        types.add((torch.ones(2, 2) @ torch.ones(2, 2)).dtype)
+        return model.loss(batch)
+
+    config = TrainingConfig(epochs=1, precision=precision)
+    make_trainer(tmp_path, model=model, config=config, loss=loss).train()
+    assert types == {getattr(torch, precision)}
+
+
+def test_progress_counts_what_was_trained(tmp_path: Path) -> None:
+    recorder = Recorder()
+    make_trainer(tmp_path, recorder=recorder).train()
+    assert [progress.step for progress in recorder.steps] == list(range(1, 13))
+    assert {progress.total_steps for progress in recorder.steps} == {12}
+    assert [progress.epoch for progress in recorder.steps] == [1] * 4 + [2] * 4 + [3] * 4
+    assert recorder.steps[-1].seconds_left == 0
