@@ -45,7 +45,8 @@ def scaled_products(queries_BTA: Tensor, keys_BSA: Tensor) -> Tensor:
     Without the scale one step of Adam, which moves every weight alike, moves a sum over hundreds of
     units so far that the attention closes on one token before it has learned which.
     """
-    return queries_BTA @ keys_BSA.transpose(1, 2) * keys_BSA.shape[2] ** -0.5
+    scale: float = keys_BSA.shape[2] ** -0.5
+    return queries_BTA @ keys_BSA.transpose(1, 2) * scale
 
 
 class DotAttention(Attention):
