@@ -31,6 +31,7 @@ def untouched_logging() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def fixed_random_numbers() -> None:
-    """A test's outcome does not depend on the tests before it."""
+    """A test's outcome does not depend on the tests before it, nor on the number of cores."""
     if torch := sys.modules.get("torch"):
         torch.manual_seed(0)
+        torch.set_num_threads(1)  # small tensors: more threads only wait for each other

@@ -93,10 +93,12 @@ def _build_stepper(bundle: Bundle, recipe: Recipe, *, int8: bool) -> Stepper:
         target_tokenizer=bundle.target_tokenizer,
     )
     expected = {name: tensor.shape for name, tensor in model.named_parameters()}
-    if {name: tensor.shape for name, tensor in bundle.weights.items()} != expected:
+    fit = {name: tensor.shape for name, tensor in bundle.weights.items()} == expected
+    if not fit or not all(tensor.isfinite().all() for tensor in bundle.weights.values()):
         raise ModelError(
-            f"the weights in {bundle.folder} do not fit its recipe",
-            why="the files are of different models",
+            f"the weights in {bundle.folder} "
+            + ("hold values that are no numbers" if fit else "do not fit its recipe"),
+            why="the files are damaged or of different models",
             fix="Copy the whole folder again, or train the model again",
         )
     model.load_state_dict(bundle.weights, strict=False)

@@ -184,10 +184,10 @@ def _threads_for_workers(num_workers: int) -> Iterator[Callable[..., Iterator[An
     threads_before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        if num_workers == 1:
-            yield map
-        else:
-            with ThreadPoolExecutor(num_workers) as pool:
-                yield pool.map
+        pool = ThreadPoolExecutor(num_workers)
+        try:
+            yield pool.map if num_workers > 1 else map
+        finally:
+            pool.shutdown(cancel_futures=True)  # an interrupt does not wait for all batches
     finally:
         torch.set_num_threads(threads_before)

@@ -45,7 +45,7 @@ class Int8Linear(nn.Module):
         super().__init__()
         quantized_OI, self._scale_O = _quantized(weight_OI.detach())
         self._weight_IO = quantized_OI.T  # a view: the inputs of one output stay side by side
-        self._bias_O = None if bias_O is None else bias_O.detach()
+        self._bias_O = torch.zeros_like(self._scale_O) if bias_O is None else bias_O.detach()
 
     @classmethod
     def of(cls, linear: nn.Linear) -> "Int8Linear":
@@ -54,10 +54,8 @@ class Int8Linear(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Return outputs for inputs with any number of axes before the last."""
         quantized_RI, scale_R = _quantized(inputs.reshape(-1, inputs.shape[-1]))
-        outputs_RO = torch._int_mm(quantized_RI, self._weight_IO) * scale_R.unsqueeze(1)
-        outputs_RO *= self._scale_O
-        if self._bias_O is not None:
-            outputs_RO += self._bias_O
+        products_RO = torch._int_mm(quantized_RI, self._weight_IO) * scale_R.unsqueeze(1)
+        outputs_RO = torch.addcmul(self._bias_O, products_RO, self._scale_O)
         return outputs_RO.view(*inputs.shape[:-1], -1)
 
 

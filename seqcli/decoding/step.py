@@ -75,7 +75,11 @@ def attend(
 
     Hypotheses of one sentence read its memory together, so that the memory is never copied.
     """
-    queries_NKH = queries_RH.new_zeros(len(memory.mask_BS), rows.width, queries_RH.shape[1])
+    num_sentences = len(memory.mask_BS)
+    if len(queries_RH) == num_sentences * rows.width:  # every slot is taken, and in order
+        context_NKH, weights_NKS = attention(queries_RH.view(num_sentences, rows.width, -1), memory)
+        return context_NKH.flatten(0, 1), weights_NKS.flatten(0, 1)
+    queries_NKH = queries_RH.new_zeros(num_sentences, rows.width, queries_RH.shape[1])
     queries_NKH[rows.sentence_R, rows.slot_R] = queries_RH
     context_NKH, weights_NKS = attention(queries_NKH, memory)
     return context_NKH[rows.sentence_R, rows.slot_R], weights_NKS[rows.sentence_R, rows.slot_R]
