@@ -1,25 +1,29 @@
-"""A model's folder: weights, tokenizers, facts and card; written whole, checked as it is read."""
+"""A model's folder: weights, tokenizers, facts and card; written whole, checked as it is read.
+
+torch is imported only where weights are read or written, so that a list of models starts at once.
+"""
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import safetensors.torch
-import torch
-from safetensors import SafetensorError, safe_open
-from torch import Tensor
 
-from seqcli.errors import ModelError
+from seqcli.errors import ConfigError, ModelError
 from seqcli.text.lines import write_atomically
 from seqcli.tokenizers import TOKENIZERS, Tokenizer, load_tokenizer
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FORMAT = 1  # raised when a folder of the new kind can no longer be read by older versions
 FACTS, WEIGHTS, CARD, TRAINING = "model.json", "weights.safetensors", "README.md", "training"
 ROLES = ("shared", "source", "target")
 TOKENIZER_SUFFIXES = sorted({tokenizer.suffix for tokenizer in TOKENIZERS.values()})
+RECIPE = "recipe.toml"
 LIBRARIES = ("seqcli", "torch", "sentencepiece", "sacrebleu", "numpy")
 
 
@@ -47,13 +51,14 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     libraries: dict[str, str] = {}
 
 
-class Bundle(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Bundle:
     """A model's folder, read and checked."""
 
     folder: Path
     facts: Facts
     tokenizers: dict[str, Tokenizer]
-    weights: dict[str, Tensor]  # float32, each tied tensor once
+    weights: "dict[str, Tensor]"  # float32, each tied tensor once
 
     @property
     def source_tokenizer(self) -> Tokenizer:
@@ -107,13 +112,16 @@ def _tokenizer_stem(role: str) -> str:
 
 
 def write_model(
-    folder: Path, facts: Facts, weights: Mapping[str, Tensor], *, half_precision: bool = False
+    folder: Path, facts: Facts, weights: "Mapping[str, Tensor]", *, half_precision: bool = False
 ) -> None:
     """Write weights and facts, each whole or not at all; the folder and tokenizers are there.
 
     The weights come first and carry the vocabulary's fingerprint, so that a model that is written
     again while it trains can be loaded at any moment. Raises OutputError.
     """
+    import safetensors.torch
+    import torch
+
     dtype = torch.float16 if half_precision else torch.float32
     tensors = {name: tensor.to("cpu", dtype).contiguous() for name, tensor in weights.items()}
     metadata = {"format": str(FORMAT), "vocabulary": facts.vocabulary}
@@ -155,6 +163,8 @@ def write_card(folder: Path, facts: Facts) -> None:
 
 def read_bundle(folder: Path) -> Bundle:
     """Read a model's folder. Raises ModelError if a part is missing, broken or of another model."""
+    from safetensors import SafetensorError, safe_open
+
     facts = read_facts(folder)
     tokenizers = load_tokenizers(folder)
     if vocabulary_fingerprint(tokenizers) != facts.vocabulary:
@@ -206,6 +216,20 @@ def find_model(model: str) -> Path:
         f"there is no model {model!r}",
         why="it is neither a folder here nor the name of a shipped model",
         fix="See `seqcli models` for the names, or train one with `seqcli train`",
+    )
+
+
+def find_recipe(recipe: str) -> Path:
+    """Return the recipe given by its path or by the name of a shipped one. Raises ConfigError."""
+    shipped = shipped_models_folder() / recipe / RECIPE
+    if Path(recipe).name == recipe and not Path(recipe).is_file() and shipped.is_file():
+        return shipped
+    if Path(recipe).is_file():
+        return Path(recipe)
+    raise ConfigError(
+        f"there is no recipe {recipe!r}",
+        why="it is neither a file here nor the name of a shipped one",
+        fix="See `seqcli models` for the names, or leave it out: sizes are chosen then",
     )
 
 

@@ -17,6 +17,7 @@ from seqcli.bundle import (
     WEIGHTS,
     Facts,
     find_model,
+    find_recipe,
     read_bundle,
     read_facts,
     save_tokenizers,
@@ -25,7 +26,7 @@ from seqcli.bundle import (
     write_facts,
     write_model,
 )
-from seqcli.errors import ModelError, OutputError
+from seqcli.errors import ConfigError, ModelError, OutputError
 from seqcli.tokenizers import Tokenizer, TokenizerConfig, train_tokenizer
 
 CHARACTERS = TokenizerConfig(kind="characters")
@@ -221,3 +222,18 @@ def test_a_file_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ModelError, match="is a file"):
         find_model(str(tmp_path / "file"))
+
+
+def test_a_recipe_is_found_by_its_path_or_the_name_of_a_shipped_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundle_module, "shipped_models_folder", lambda: tmp_path / "shipped")
+    shipped = tmp_path / "shipped" / "g2p" / "recipe.toml"
+    shipped.parent.mkdir(parents=True)
+    shipped.touch()
+    monkeypatch.chdir(tmp_path)
+    assert find_recipe("g2p") == shipped
+    Path("g2p").touch()
+    assert find_recipe("g2p") == Path("g2p")  # what lies here comes first
+    with pytest.raises(ConfigError, match="there is no recipe 'gtp'"):
+        find_recipe("gtp")

@@ -5,10 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from seqcli.bundle import CARD, FACTS, BundleScore, read_facts, shipped_models_folder
+from seqcli.bundle import CARD, FACTS, RECIPE, BundleScore, read_facts, shipped_models_folder
 from seqcli.errors import ModelError
-
-RECIPE = "recipe.toml"
 
 
 class ShippedModel(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,14 +6,12 @@ from pathlib import Path
 
 import msgspec
 
-from seqcli.bundle import FACTS, TRAINING, save_tokenizers
+from seqcli.bundle import FACTS, RECIPE, TRAINING, save_tokenizers
 from seqcli.config import from_dict, read_toml, to_toml
 from seqcli.errors import ConfigError, OutputError, UsageError
 from seqcli.experiment import Recipe
 from seqcli.text.lines import write_atomically
 from seqcli.tokenizers import Tokenizer
-
-RECIPE = "recipe.toml"
 
 
 def check_folder(output: Path, recipe: Recipe, *, resume: bool, overwrite: bool) -> bool:

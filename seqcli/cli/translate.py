@@ -12,13 +12,13 @@ from seqcli.cli.options import QuietOption, ThreadsOption, VerboseOption
 from seqcli.errors import UsageError
 from seqcli.text.lines import STDIN, write_atomically
 
-ModelArgument = Annotated[str, typer.Argument(help="A model's folder, or a shipped one's name.")]
-SourceArgument = Annotated[
-    str, typer.Argument(metavar="[FILE|-]", help="The text; - is standard input.")
+ModelArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="Its folder, or the name of a shipped one.")
 ]
+SourceArgument = Annotated[str, typer.Argument(metavar="FILE", help="The text, or - for stdin.")]
 OutputOption = Annotated[
     Path | None,
-    typer.Option("--output", "-o", help="A file, in place only when whole.", show_default="-"),
+    typer.Option("--output", "-o", metavar="FILE", help="A file, there only when whole."),
 ]
 BeamOption = Annotated[
     int | None, typer.Option("--beam", min=1, help="Beam width.", show_default="the model's")
