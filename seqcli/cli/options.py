@@ -29,9 +29,6 @@ QuietOption = Annotated[
 VerboseOption = Annotated[
     bool, typer.Option("--verbose", "-v", callback=_be_verbose, help="Say more of what is done.")
 ]
-SeedOption = Annotated[
-    int, typer.Option("--seed", min=0, help="Start of all random numbers: the same gives the same.")
-]
 ThreadsOption = Annotated[
     int | None,
     typer.Option("--threads", min=1, help="Processor threads to use.", show_default="all cores"),

@@ -110,7 +110,7 @@ def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
         (["--resume", "--overwrite"], 2, "--resume and --overwrite do not go together"),
         (["--threads", "0"], 2, "--threads"),
         (["--valid", "missing.de", "missing.en"], 1, "cannot read missing.de"),
-        (["nowhere.toml"], 2, "cannot read nowhere.toml"),
+        (["nowhere.toml"], 2, "there is no recipe 'nowhere.toml'"),
     ],
 )
 def test_a_fault_is_shown_in_words_with_its_status(
