@@ -67,20 +67,21 @@ class _Search:
         self._memory, self._state = stepper.encode(source_BS, mask_BS)
         self._lengths: list[int] = mask_BS.sum(1).tolist()
         self._attention_columns = mask_BS.shape[1] if with_attention else 0
-        count = len(self._lengths)
+        count, device = len(self._lengths), self._memory.mask_BS.device
+        limits = [longest_output(length) for length in self._lengths]
         self._finished: list[list[Candidate]] = [[] for _ in range(count)]
         self._cut_off: list[list[Candidate]] = [[] for _ in range(count)]
         # of each sentence that is still searched, N in all:
-        self._place_N = torch.arange(count)  # in the batch as given
-        self._limit_N = torch.tensor([longest_output(length) for length in self._lengths])
-        self._free_N = torch.full((count,), width)  # hypotheses yet to finish
-        self._threshold_N = torch.full((count,), -torch.inf)  # the score that a live one must beat
+        self._place_N = torch.arange(count, device=device)  # in the batch as given
+        self._limit_N = torch.tensor(limits, device=device)
+        self._free_N = torch.full((count,), width, device=device)  # hypotheses yet to finish
+        self._threshold_N = torch.full((count,), -torch.inf, device=device)  # score to be beaten
         self.live = _Live(
-            sentence_R=torch.arange(count),
-            slot_R=torch.zeros(count, dtype=torch.long),
-            log_probability_R=torch.zeros(count),
-            history_RT=torch.full((count, 1), BOS),
-            attention_RTS=torch.empty(count, 0, self._attention_columns),
+            sentence_R=self._place_N,
+            slot_R=torch.zeros_like(self._place_N),
+            log_probability_R=torch.zeros(count, device=device),
+            history_RT=torch.full((count, 1), BOS, device=device),
+            attention_RTS=torch.empty(count, 0, self._attention_columns, device=device),
         )
 
     def step(self) -> None:
@@ -140,11 +141,11 @@ class _Search:
         num_sentences = len(self._free_N)
         total_NKC = total_RC.new_full((num_sentences, rows.width, num_choices), -torch.inf)
         total_NKC[rows.sentence_R, rows.slot_R] = total_RC
-        row_NK = torch.zeros(num_sentences, rows.width, dtype=torch.long)
-        row_NK[rows.sentence_R, rows.slot_R] = torch.arange(num_rows)
+        row_NK = rows.slot_R.new_zeros(num_sentences, rows.width)
+        row_NK[rows.sentence_R, rows.slot_R] = torch.arange(num_rows, device=row_NK.device)
         width = min(self._width, rows.width * num_choices)
         best_NW, index_NW = total_NKC.flatten(1).topk(width, dim=1)
-        has_room_NW = torch.arange(width) < self._free_N.unsqueeze(1)
+        has_room_NW = torch.arange(width, device=row_NK.device) < self._free_N.unsqueeze(1)
         sentence_R, slot_R = (has_room_NW & (best_NW > -torch.inf)).nonzero(as_tuple=True)
         index_R = index_NW[sentence_R, slot_R]
         row_R = row_NK[sentence_R, index_R // num_choices]
@@ -174,7 +175,7 @@ class _Search:
 
     def _forget_finished_sentences(self) -> None:
         """Shrink the batch once enough of its sentences have no live hypothesis left."""
-        active_N = torch.zeros(len(self._place_N), dtype=torch.bool)
+        active_N = torch.zeros_like(self._place_N, dtype=torch.bool)
         active_N[self.live.sentence_R] = True
         kept_N = active_N.nonzero()[:, 0]
         if not 0 < len(kept_N) < FULL_ENOUGH * len(active_N):

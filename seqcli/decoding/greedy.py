@@ -34,11 +34,11 @@ def greedy_search(
     memory, state = stepper.encode(source_BS, mask_BS)
     lengths: list[int] = mask_BS.sum(1).tolist()
     columns = mask_BS.shape[1] if with_attention else 0
-    rows = _first_rows(lengths, columns)
+    rows = _first_rows(lengths, columns, memory.mask_BS.device)
     found: dict[int, Candidate] = {}
     while True:
         logits_RV, state, weights_RS = stepper.step(
-            rows.history_RT[:, -1], state, memory, _one_slot_each(len(rows.live_R))
+            rows.history_RT[:, -1], state, memory, _one_slot_each(rows)
         )
         rows = _extended(rows, logits_RV, weights_RS[:, :columns])
         length = rows.history_RT.shape[1] - 1
@@ -55,20 +55,22 @@ def greedy_search(
             rows = _Rows(*(tensor[kept] for tensor in rows))
 
 
-def _first_rows(lengths: list[int], attention_columns: int) -> _Rows:
+def _first_rows(lengths: list[int], attention_columns: int, device: torch.device) -> _Rows:
     count = len(lengths)
+    limits = [longest_output(length) for length in lengths]
     return _Rows(
-        place_R=torch.arange(count),
-        live_R=torch.ones(count, dtype=torch.bool),
-        limit_R=torch.tensor([longest_output(length) for length in lengths]),
-        log_probability_R=torch.zeros(count),
-        history_RT=torch.full((count, 1), BOS),
-        attention_RTS=torch.empty(count, 0, attention_columns),
+        place_R=torch.arange(count, device=device),
+        live_R=torch.ones(count, dtype=torch.bool, device=device),
+        limit_R=torch.tensor(limits, device=device),
+        log_probability_R=torch.zeros(count, device=device),
+        history_RT=torch.full((count, 1), BOS, device=device),
+        attention_RTS=torch.empty(count, 0, attention_columns, device=device),
     )
 
 
-def _one_slot_each(count: int) -> Rows:
-    return Rows(torch.arange(count), torch.zeros(count, dtype=torch.long), width=1)
+def _one_slot_each(rows: _Rows) -> Rows:
+    sentence_R = torch.arange(len(rows.live_R), device=rows.live_R.device)
+    return Rows(sentence_R, torch.zeros_like(sentence_R), width=1)
 
 
 def _extended(rows: _Rows, logits_RV: Tensor, weights_RS: Tensor) -> _Rows:

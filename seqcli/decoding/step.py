@@ -38,7 +38,8 @@ class ModelStepper:
         self._model = model
 
     def encode(self, source_BS: Tensor, mask_BS: Tensor) -> tuple[Memory, DecoderState]:
-        memory = self._model.encode(source_BS, mask_BS)
+        device = self._model.output_bias.device
+        memory = self._model.encode(source_BS.to(device), mask_BS.to(device))
         return memory, self._model.decoder.start(memory)
 
     def step(

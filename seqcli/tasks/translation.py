@@ -89,7 +89,7 @@ def make_loss_validation(
     def validate() -> Validation:
         nats, tokens = 0.0, 0
         for indices in groups:
-            batch = make_batch([examples[index] for index in indices])
+            batch = make_batch([examples[index] for index in indices]).to(model.output_bias.device)
             nats += loss(batch)[1].item()
             tokens += int(batch.target_mask_BT.sum())
         return Validation("loss", nats / tokens, "nats a target token, teacher forcing")
