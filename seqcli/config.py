@@ -3,7 +3,6 @@
 import copy
 import difflib
 import json
-import math
 import re
 import reprlib
 import tomllib
@@ -17,6 +16,7 @@ import msgspec
 
 from seqcli.errors import ConfigError
 
+TOO_LARGE = 2**31  # for a number of anything; torch takes no size beyond 2**63
 SET = "--set"  # the origin of what `override` refuses
 
 
@@ -39,9 +39,9 @@ def require_probability(name: str, value: float) -> None:
 
 
 def require_positive(name: str, value: float) -> None:
-    """Refuse zero, what is below it, infinity and NaN. `name` is the full dotted key."""
-    if not 0 < value < math.inf:
-        raise ConfigError(f"{name} must be greater than 0 and finite, not {value}")
+    """Refuse zero, what is below it, NaN, and what is too large. `name` is the full dotted key."""
+    if not 0 < value < TOO_LARGE:
+        raise ConfigError(f"{name} must be greater than 0 and less than {TOO_LARGE}, not {value}")
 
 
 def require_one_of(name: str, value: str, allowed: Collection[str]) -> None:

@@ -266,8 +266,8 @@ def test_what_is_no_probability_is_refused(value: float) -> None:
         require_probability("model.dropout", value)
 
 
-@pytest.mark.parametrize("value", [0, -1, math.nan, math.inf])
-def test_what_is_not_positive_is_refused(value: float) -> None:
+@pytest.mark.parametrize("value", [0, -1, math.nan, math.inf, 10**20])
+def test_what_is_not_positive_or_beyond_all_sizes_is_refused(value: float) -> None:
     require_positive("ok", 1e-9)
     with pytest.raises(ConfigError, match=r"batch\.tokens must be greater than 0"):
         require_positive("batch.tokens", value)

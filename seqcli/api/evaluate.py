@@ -8,7 +8,7 @@ from seqcli.config import require_one_of
 from seqcli.evaluation import BLEU, BLEU_TOKENIZERS, METRICS, Metric, Score
 from seqcli.evaluation.base import require_aligned
 from seqcli.evaluation.tokenised_text import tokenisation_warning
-from seqcli.text.lines import STDIN, read_lines
+from seqcli.text.lines import name_of, read_lines
 from seqcli.translator import Translator
 
 DEFAULT_METRICS = ("bleu", "chrf")
@@ -84,7 +84,7 @@ def _read_aligned(
 ) -> tuple[list[str], list[str], list[list[str]]]:
     """What to call the files, the lines of the first, and the lines of each reference file."""
     paths = [first, *references]
-    names = ["standard input" if str(path) == STDIN else str(path) for path in paths]
+    names = [name_of(path) for path in paths]
     lines, *reference_lines = [list(read_lines(path)) for path in paths]
     require_aligned(lines, reference_lines, names)
     return names, lines, reference_lines

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from seqcli.errors import DataError, ModelError, OutputError, UsageError
-from seqcli.text.lines import STDIN, arriving, read_lines
+from seqcli.text.lines import arriving, name_of, read_lines
 from seqcli.tokenizers import TOKENIZERS, Tokenizer, TokenizerConfig, load_tokenizer
 from seqcli.tokenizers import train_tokenizer as train_on_lines
 
@@ -70,7 +70,7 @@ def encode_file(tokenizer: Tokenizer, source: str | Path, *, as_ids: bool) -> It
 
 def decode_file(tokenizer: Tokenizer, source: str | Path, *, as_ids: bool) -> Iterator[str]:
     """The text of each line of pieces or ids. DataError names the line of an id that is none."""
-    name = "standard input" if str(source) == STDIN else str(source)
+    name = name_of(source)
     for number, line in enumerate(read_lines(source), start=1):
         if as_ids:
             yield tokenizer.decode(_read_ids(line, len(tokenizer.vocabulary), name, number))
@@ -98,6 +98,8 @@ def _read_ids(line: str, size: int, name: str, number: int) -> list[int]:
 
 def _output_path(output: Path, kind: str) -> Path:
     suffix = TOKENIZERS[kind].suffix
+    if not output.name:
+        raise OutputError(f"{output} is a folder", fix="Name a file in it")
     if output.suffix not in SUFFIXES:
         return output.with_name(output.name + suffix)
     if output.suffix != suffix:

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 import msgspec
 import torch
 
-from seqcli.bundle import Bundle, find_model, read_bundle
+from seqcli.bundle import FACTS, Bundle, find_model, read_bundle
 from seqcli.config import from_dict, require_one_of
 from seqcli.decoding.neural_translator import NeuralTranslator
 from seqcli.decoding.quantize import int8_works
 from seqcli.decoding.step import Int8Stepper, ModelStepper, Stepper
-from seqcli.errors import ModelError
+from seqcli.errors import ConfigError, ModelError
 from seqcli.experiment import Recipe
 from seqcli.tasks.translation import build_model
-from seqcli.text.lines import arriving, read_lines
+from seqcli.text.lines import arriving, name_of, read_lines
 from seqcli.training.precision import keep_freed_memory
 from seqcli.translator import Translation, Translator
 
@@ -37,7 +37,7 @@ def translate_lines(translator: Translator, path: str) -> Iterator[Translation]:
             if translation.num_parts > 1:
                 log.warning(
                     "%s, line %d: %d tokens are too many at once; translated in %d parts",
-                    "standard input" if path == "-" else path,
+                    name_of(path),
                     number,
                     len(translation.source_tokens),
                     translation.num_parts,
@@ -65,9 +65,9 @@ def load_translator(
     require_one_of("precision", precision, PRECISIONS)
     keep_freed_memory()
     bundle = read_bundle(find_model(model))
-    recipe = from_dict(bundle.facts.recipe, Recipe, origin=str(bundle.folder))
+    recipe = _recipe_of(bundle)
     wanted = {
-        "strategy": strategy,
+        "strategy": strategy or ("beam" if beam_width is not None else None),
         "beam_width": beam_width,
         "length_penalty": length_penalty,
         "batch_sentences": batch_sentences,
@@ -84,6 +84,17 @@ def load_translator(
         with_attention=with_attention,
         num_workers=threads or torch.get_num_threads(),
     )
+
+
+def _recipe_of(bundle: Bundle) -> Recipe:
+    try:
+        return from_dict(bundle.facts.recipe, Recipe, origin=str(bundle.folder / FACTS))
+    except ConfigError as error:
+        raise ModelError(
+            f"the recipe of the model is not one of ours: {error.what}",
+            why="it was changed by hand or is of another version of seqcli",
+            fix="Copy the whole folder again, or train the model again",
+        ) from error
 
 
 def _build_stepper(bundle: Bundle, recipe: Recipe, *, int8: bool) -> Stepper:

@@ -30,9 +30,8 @@ class Seq2SeqConfig(Config):
     word_dropout: float = 0.1  # probability that a token is read as unknown, on both sides
 
     def __post_init__(self) -> None:
-        for name in ("embedding_size", "encoder_size", "encoder_layers"):
-            require_positive(f"model.{name}", getattr(self, name))
-        for name in ("decoder_size", "decoder_layers"):
+        sizes = ("embedding_size", "encoder_size", "decoder_size")
+        for name in (*sizes, "encoder_layers", "decoder_layers"):
             require_positive(f"model.{name}", getattr(self, name))
         for name in ("encoder_stack", "decoder_stack"):
             require_one_of(f"model.{name}", getattr(self, name), STACKS)

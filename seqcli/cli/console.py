@@ -47,7 +47,9 @@ def show_error(error: SeqcliError) -> None:
 def status(text: str) -> Iterator[None]:
     """Show `text` on a terminal for as long as the body runs; say nothing elsewhere."""
     if is_terminal():
-        with console().status(text):
+        from rich.text import Text
+
+        with console().status(Text(text)):  # as it is: a path may hold what rich takes for markup
             yield
     else:
         yield

@@ -76,6 +76,7 @@ def eval_(
     """Score the translations of MODEL, or of a file, by references."""
     _require_one_reader_of_stdin([source, hypothesis, *reference])
     names = [name.strip() for name in metrics.split(",")]
+    _refuse_idle_tokenizer(bleu_tokenize, names)
     if hypothesis is not None:
         _refuse_with_hypothesis(
             {"MODEL": model, "--source": source, "--beam": beam, "--output": output}
@@ -137,6 +138,15 @@ def _require_one_reader_of_stdin(files: Sequence[str | None]) -> None:
             "standard input can be read only once",
             why='more than one of --source, --hypothesis and --reference is "-"',
             fix="Put all but one of them in files",
+        )
+
+
+def _refuse_idle_tokenizer(bleu_tokenize: str, names: Sequence[str]) -> None:
+    if bleu_tokenize != DEFAULT_BLEU_TOKENIZER and "bleu" not in names:
+        raise UsageError(
+            f"--bleu-tokenize makes no difference to {', '.join(names)}",
+            why="it cuts words for BLEU alone",
+            fix="Add bleu to --metrics, or leave it out",
         )
 
 

@@ -78,10 +78,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         _discard_unwritten(stdout, stderr)
         return DONE
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        fault = _file_fault(error)
+        if fault is None:
             raise
         _discard_unwritten(stdout)
-        show_error(_disk_full(error))
+        show_error(fault)
         return FAILED
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
@@ -138,12 +139,20 @@ def _discard_unwritten(*streams: TextIO | None) -> None:
             os.close(nowhere)
 
 
-def _disk_full(error: OSError) -> OutputError:
-    place = f" for {error.filename}" if error.filename else ""
-    return OutputError(
-        f"no space left on the disk{place}",
-        why="what was written before is not complete",
-        fix="Free some space or write to another disk",
+def _file_fault(error: OSError) -> SeqcliError | None:
+    """A full disk, or a path that the system refuses (too long, not permitted); None: ours."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        place = f" for {error.filename}" if error.filename else ""
+        return OutputError(
+            f"no space left on the disk{place}",
+            why="what was written before is not complete",
+            fix="Free some space or write to another disk",
+        )
+    if error.filename is None:
+        return None
+    return SeqcliError(
+        f"cannot use {error.filename}: {error.strerror}",
+        fix="Check the name, and that you may read and write there",
     )
 
 

@@ -31,7 +31,9 @@ VerboseOption = Annotated[
 ]
 ThreadsOption = Annotated[
     int | None,
-    typer.Option("--threads", min=1, help="Processor threads to use.", show_default="all cores"),
+    typer.Option(
+        "--threads", min=1, max=1024, help="Processor threads to use.", show_default="all cores"
+    ),
 ]
 DeviceOption = Annotated[
     Device, typer.Option("--device", help="Where to compute; auto takes a GPU that works.")

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from seqcli.cli.console import console, is_terminal, say
 from seqcli.training.report import Progress, Reporter, ValidationReport
@@ -66,7 +67,7 @@ class LiveReporter:
         self._best = "none yet"
 
     def message(self, text: str) -> None:
-        self._live.console.print(text, markup=False)
+        self._live.console.print(Text(text))  # as it is: without markup and emoji
 
     def progress(self, progress: Progress) -> None:
         table = Table.grid(padding=(0, 2))
@@ -78,7 +79,7 @@ class LiveReporter:
     def validated(self, report: ValidationReport) -> None:
         self._best = f"{report.validation.metric} {report.best_score:.2f}"
         for line in validation_lines(report):
-            self._live.console.print(line, markup=False)
+            self.message(line)
 
 
 def progress_values(progress: Progress) -> list[tuple[str, str]]:

@@ -66,6 +66,12 @@ def translate(
     from seqcli.cli.translation_formats import FORMATS
 
     _check_options(output_format, num_best=num_best, attention=attention)
+    if greedy and beam is not None:
+        raise UsageError(
+            "--greedy does not go with --beam",
+            why="greedy search keeps one hypothesis, a beam several",
+            fix="Leave out one of them",
+        )
     translator = load_translator(
         model,
         strategy="greedy" if greedy else None,
@@ -104,7 +110,7 @@ def _check_options(output_format: str, *, num_best: int, attention: bool) -> Non
 @contextmanager
 def _results(output: Path | None) -> Iterator[Callable[[str], object]]:
     """A function that writes lines to standard output at once, or to a file that appears whole."""
-    if output is None:
+    if output is None or str(output) == STDIN:
         yield typer.echo
     else:
         with write_atomically(output) as stream:

@@ -20,8 +20,8 @@ class ParallelDataset:
     """Aligned lines and the tokenizers of both sides.
 
     Pairs with an empty side or with more than `max_length` tokens on a side are left out;
-    `num_empty` and `num_long` count them. `sampling` is the smoothing of subword regularisation
-    (Kudo, 2018): 0 always takes the best segmentation, small values vary it most.
+    `num_empty` and `num_long` count them. `sampling` is the `alpha` of `Tokenizer.sample_batch`;
+    0 always takes the best segmentation.
 
     Raises DataError if no pair is left.
     """

@@ -59,9 +59,10 @@ class NeuralTranslator:
         num_workers: int = 0,
     ) -> None:
         require_positive("num_best", num_best)
-        if num_best > (config.beam_width if config.strategy == "beam" else 1):
+        width = config.beam_width if config.strategy == "beam" else 1
+        if num_best > width:
             raise ConfigError(
-                f"{num_best} best hypotheses of a beam of {config.beam_width} ({config.strategy})",
+                f"{num_best} hypotheses are asked for, but {config.strategy} search finds {width}",
                 why="a search finds no more hypotheses than its beam is wide",
                 fix="Ask for fewer, or for beam search with a wider beam",
             )

@@ -27,6 +27,11 @@ STDIN = "-"
 GZIP_MAGIC = b"\x1f\x8b"
 
 
+def name_of(path: str | Path) -> str:
+    """What to call a file in a message: its path, but "standard input" for "-"."""
+    return "standard input" if str(path) == STDIN else str(path)
+
+
 def read_lines(path: str | Path) -> Iterator[str]:
     """Yield each line without its end (LF or CR LF), as soon as it arrives; "-" is stdin.
 
@@ -34,7 +39,7 @@ def read_lines(path: str | Path) -> Iterator[str]:
     DataError if the file is missing, unreadable or broken, or a line holds a NUL byte or is not
     UTF-8: the line is named.
     """
-    name = "standard input" if str(path) == STDIN else str(path)
+    name = name_of(path)
     try:
         with _open_unpacked(path) as stream:
             for number, raw in enumerate(stream, start=1):
@@ -63,7 +68,7 @@ def write_atomically(path: Path) -> Iterator[TextIO]:
             with path.open("w", encoding="utf-8", newline="\n") as stream:
                 yield stream
         else:
-            with _replacement(path.resolve()) as stream:
+            with _replacement(Path(os.path.realpath(path))) as stream:
                 yield stream
     except BrokenPipeError:
         raise

@@ -11,7 +11,11 @@ def read_parallel(source: Path, target: Path) -> tuple[list[str], list[str]]:
     sources, targets = list(read_lines(source)), list(read_lines(target))
     for path, lines in ((source, sources), (target, targets)):
         if not lines:
-            raise DataError(f"{path} is empty", why="there is nothing to align")
+            raise DataError(
+                f"{path} is empty",
+                why="there is nothing to align",
+                fix="Check that it is the right file",
+            )
     if len(sources) != len(targets):
         raise DataError(
             f"{source} has {len(sources)} lines but {target} has {len(targets)}",

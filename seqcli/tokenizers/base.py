@@ -58,8 +58,8 @@ def _check_subwords(config: TokenizerConfig) -> None:
 
 def _check_user_symbols(symbols: tuple[str, ...]) -> None:
     for symbol in symbols:
-        if not symbol or re.search(r"\s", symbol) or RESERVED.search(symbol):
-            fault = "is empty or holds a space or a reserved character"
+        if not symbol or re.search(r"[\s\ud800-\udfff]", symbol) or RESERVED.search(symbol):
+            fault = "is empty, not UTF-8, or holds a space or a reserved character"
         elif symbol in SPECIAL_PIECES or symbol in BYTE_PIECES:
             fault = "is the name of a built-in piece"
         elif symbols.count(symbol) > 1:

@@ -67,9 +67,9 @@ def test_a_status_is_shown_on_a_terminal_only(
         pass
     assert capsys.readouterr() == ("", "")
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
-    with status("loading"):
+    with status("loading a[/b].de :smile:"):
         pass
-    assert "loading" in terminal.getvalue()
+    assert "loading a[/b].de :smile:" in terminal.getvalue()
 
 
 def test_a_closed_standard_error_is_no_fault(

@@ -112,6 +112,15 @@ def test_a_full_disk_is_shown_as_an_error(run: Run, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err.startswith("error: no space left on the disk for a.txt\n")
 
 
+def test_a_path_that_the_system_refuses_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = str(tmp_path / ("n" * 300))
+    for command in (["translate", name], ["tokenize", "encode", name], ["train", "-o", "x", name]):
+        assert door.main(command) == 1
+        assert capsys.readouterr().err.startswith(f"error: cannot use {name}: File name too long\n")
+
+
 @pytest.mark.parametrize("error", [RuntimeError("ours"), PermissionError(), ValueError()])
 def test_a_fault_of_ours_passes_with_its_traceback(error: Exception, run: Run) -> None:
     with pytest.raises(type(error)) as caught:

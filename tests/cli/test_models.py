@@ -30,7 +30,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         architecture="seq2seq",
         name="de-en",
         recipe={},
-        tokenizers={},
+        tokenizers=["shared"],
         vocabulary="",
         parameters=6_300_000,
         scores=[BundleScore(**SCORE)],

@@ -81,13 +81,13 @@ def test_the_live_display_shows_text_as_it_is_and_the_best_score() -> None:
     console = Console(record=True, width=160, file=open("/dev/null", "w"), force_terminal=True)  # noqa: SIM115
     with Live(console=console, auto_refresh=False) as live:
         reporter = LiveReporter(live)
-        reporter.message("about [bold]nothing[/bold]")
+        reporter.message("about [bold]nothing[/bold] :smile:")
         reporter.validated(REPORT)
         reporter.progress(PROGRESS)
         live.refresh()
     console.file.close()
     text = console.export_text()
-    assert "about [bold]nothing[/bold]" in text
+    assert "about [bold]nothing[/bold] :smile:" in text
     assert "[a] one" in text
     assert "BLEU 23.50" in text
 

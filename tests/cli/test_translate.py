@@ -54,6 +54,12 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "source"
 
 
+@pytest.fixture
+def copy(model: str, source: str) -> Path:
+    """The model's folder, to be changed, in the folder where `source` lies."""
+    return Path(shutil.copytree(model, "copy"))
+
+
 def one_by_one(model: str, **options: Any) -> list[Translation]:
     """Each line translated alone, by the public function."""
     translator = load_translator(model, **options)
@@ -95,6 +101,28 @@ class TestResults:
         scores = [line["hypotheses"][0]["score"] for line in shown]
         expected = [translation.hypotheses[0].score for translation in one_by_one(model, **meaning)]
         assert scores == pytest.approx(expected, abs=1e-4)
+
+    def test_a_beam_is_searched_also_where_the_model_s_own_search_is_greedy(
+        self, model: str, copy: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        facts = (copy / "model.json").read_text(encoding="utf-8")
+        greedy = facts.replace('"strategy": "beam"', '"strategy": "greedy"')
+        assert greedy != facts
+        (copy / "model.json").write_text(greedy, encoding="utf-8")
+        options = ["source", "--beam", "3", "--nbest", "3", "--format", "tsv"]
+        assert main(["translate", "copy", *options]) == 0
+        shown = capsys.readouterr()
+        assert main(["translate", model, *options]) == 0
+        assert capsys.readouterr() == shown
+
+    def test_a_dash_as_output_is_standard_output(
+        self, model: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["translate", model, "source"]) == 0
+        shown = capsys.readouterr()
+        assert main(["translate", model, "source", "-o", "-"]) == 0
+        assert capsys.readouterr() == shown
+        assert not Path("-").exists()
 
     def test_tsv_has_a_row_for_each_hypothesis_as_jsonl_has_an_object(
         self, model: str, capsys: pytest.CaptureFixture[str]
@@ -276,10 +304,6 @@ class TestOutput:
 
 
 class TestModel:
-    @pytest.fixture
-    def copy(self, model: str) -> Path:
-        return Path(shutil.copytree(model, "copy"))
-
     def test_a_name_that_is_no_model_is_an_error(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["translate", "no-such-model", "source"]) == 1
         out, err = capsys.readouterr()
@@ -307,6 +331,18 @@ class TestModel:
         assert "copy" in err.splitlines()[0]
         assert not Path("out").exists()
 
+    def test_a_recipe_of_another_version_is_an_error_of_the_model(
+        self, copy: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        facts = (copy / "model.json").read_text(encoding="utf-8")
+        (copy / "model.json").write_text(facts.replace('"dropout"', '"drop"'), encoding="utf-8")
+        assert main(["translate", "copy", "source"]) == 1
+        error = capsys.readouterr().err
+        assert error.startswith(
+            "error: the recipe of the model is not one of ours: copy/model.json"
+        )
+        assert "model.drop" in error
+
     def test_a_missing_file_of_a_model_is_an_error(
         self, copy: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -319,10 +355,16 @@ class TestModel:
     ("options", "what"),
     [
         (["--beam", "0"], "error: Invalid value for '--beam'"),
+        (["--beam", "9" * 20], "error: decoding.beam_width must be greater than 0 and less than "),
+        (["--threads", "9" * 20], "error: Invalid value for '--threads'"),
         (["--beams", "3"], "error: No such option: --beams"),
         (["--format", "xml"], "error: Invalid value for '--format'"),
         (["--nbest", "2"], "error: --nbest 2 does not fit --format text"),
-        (["--nbest", "9", "--format", "tsv"], "error: 9 best hypotheses of a beam of 5"),
+        (
+            ["--nbest", "9", "--format", "tsv"],
+            "error: 9 hypotheses are asked for, but beam search finds 5",
+        ),
+        (["--greedy", "--beam", "3"], "error: --greedy does not go with --beam"),
         (["--attention"], "error: --attention does not fit --format text"),
         (["--length-penalty", "-1"], "error: Invalid value for '--length-penalty'"),
         (["source"], "error: Got unexpected extra argument"),

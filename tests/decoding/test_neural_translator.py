@@ -320,7 +320,9 @@ def test_hypotheses_are_as_many_as_asked_for_and_come_best_first(num_best: int) 
 
 def test_more_hypotheses_than_the_beam_is_wide_are_refused() -> None:
     make_translator(beam_width=3, num_best=3)
-    with pytest.raises(ConfigError, match="4 best hypotheses of a beam of 3") as caught:
+    with pytest.raises(
+        ConfigError, match="4 hypotheses are asked for, but beam search finds 3"
+    ) as caught:
         make_translator(beam_width=3, num_best=4)
     assert "wider beam" in str(caught.value.fix)
     with pytest.raises(ConfigError, match="greedy"):

@@ -143,6 +143,14 @@ class TestFiles:
                 2,
                 "did you mean 'char'?",
             ),
+            (
+                [
+                    *["--hypothesis", "out", "--reference", "ref"],
+                    *["--metrics", "ter", "--bleu-tokenize", "char"],
+                ],
+                2,
+                "makes no difference to ter",
+            ),
             (["--hypothesis", "out", "--reference", "ref", "--format", "xml"], 2, "xml"),
         ],
     )
@@ -179,7 +187,7 @@ class TestModel:
         self, loaded: list[tuple[str, dict[str, object]]]
     ) -> None:
         assert evaluate("my-model", "--source", "out", "--reference", "ref") == 0
-        assert loaded == [("my-model", {})]
+        assert loaded == [("my-model", {"beam_width": None})]
 
     @pytest.mark.usefixtures("loaded")
     def test_nothing_is_kept_of_a_run_that_fails(self, capsys: pytest.CaptureFixture[str]) -> None:

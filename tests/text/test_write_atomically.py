@@ -154,6 +154,15 @@ def test_a_link_stays_a_link(path: Path) -> None:
     assert path.read_text() == "new"
 
 
+def test_a_link_to_itself_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "loop"
+    path.symlink_to(path)
+    with write_atomically(path) as stream:
+        stream.write("new")
+    assert path.read_text() == "new"
+    assert os.listdir(tmp_path) == ["loop"]
+
+
 def test_a_pipe_is_written_and_not_replaced(tmp_path: Path) -> None:
     pipe, read = tmp_path / "pipe", list[str]()
     os.mkfifo(pipe)
