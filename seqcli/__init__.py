@@ -1,1 +1,70 @@
-"""Train, compare and ship small sequence models from the command line."""
+"""Train, compare and ship small sequence models from the command line, or from Python.
+
+The names below are the public ones. Each is imported when it is first asked for, since torch alone
+takes seconds: `import seqcli` is instant.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from seqcli.api.evaluate import Evaluation, evaluate_files, evaluate_model, score_lines
+    from seqcli.api.tokenize import load_tokenizer, train_tokenizer
+    from seqcli.api.train import train
+    from seqcli.api.translate import load_translator, translate_lines
+    from seqcli.errors import SeqcliError
+    from seqcli.evaluation import Score
+    from seqcli.experiment import Recipe, resolve_recipe
+    from seqcli.tokenizers import Tokenizer, TokenizerConfig
+    from seqcli.translator import Hypothesis, Translation, Translator
+
+    __version__: str
+
+__all__ = [
+    "Evaluation",
+    "Hypothesis",
+    "Recipe",
+    "Score",
+    "SeqcliError",
+    "Tokenizer",
+    "TokenizerConfig",
+    "Translation",
+    "Translator",
+    "__version__",
+    "evaluate_files",
+    "evaluate_model",
+    "load_tokenizer",
+    "load_translator",
+    "resolve_recipe",
+    "score_lines",
+    "train",
+    "train_tokenizer",
+    "translate_lines",
+]
+
+_MODULES = {
+    "seqcli.api.evaluate": ("Evaluation", "evaluate_files", "evaluate_model", "score_lines"),
+    "seqcli.api.tokenize": ("load_tokenizer", "train_tokenizer"),
+    "seqcli.api.train": ("train",),
+    "seqcli.api.translate": ("load_translator", "translate_lines"),
+    "seqcli.errors": ("SeqcliError",),
+    "seqcli.evaluation": ("Score",),
+    "seqcli.experiment": ("Recipe", "resolve_recipe"),
+    "seqcli.tokenizers": ("Tokenizer", "TokenizerConfig"),
+    "seqcli.translator": ("Hypothesis", "Translation", "Translator"),
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("seqcli")
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -4,6 +4,7 @@ torch is imported only where weights are read or written, so that a list of mode
 """
 
 import hashlib
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -138,7 +139,12 @@ def write_facts(folder: Path, facts: Facts) -> None:
 
 
 def write_card(folder: Path, facts: Facts) -> None:
-    """Write the model's card. Raises OutputError."""
+    """Write the model's card, but keep one that is there. Raises OutputError.
+
+    A training that goes on ends as it would have ended, and its user may have edited the card.
+    """
+    if (folder / CARD).exists():
+        return
     data = facts.recipe["data"]
     lines = [
         f"# {facts.name}",
@@ -154,7 +160,8 @@ def write_card(folder: Path, facts: Facts) -> None:
         ),
         f"- made with: {', '.join(f'{name} {v}' for name, v in facts.libraries.items())}",
         "",
-        f"Use it with `seqcli translate {folder}`; its recipe is in `model.json`.",
+        f"Use it with `seqcli translate {shlex.quote(str(folder))}`; "
+        "its recipe is in `model.json`.",
         "",
     ]
     with write_atomically(folder / CARD) as stream:
@@ -204,12 +211,11 @@ def read_facts(folder: Path) -> Facts:
 
 def find_model(model: str) -> Path:
     """Return the folder of a model given by its path or by the name of a shipped one."""
-    folder = Path(model)
+    folder, shipped = Path(model), shipped_models_folder() / model
+    if folder.name == model and (shipped / FACTS).is_file() and not (folder / FACTS).is_file():
+        return shipped
     if folder.is_dir():
         return folder
-    shipped = shipped_models_folder() / model
-    if Path(model).name == model and (shipped / FACTS).is_file():
-        return shipped
     if folder.exists():
         raise ModelError(f"{model} is a file", fix="A model is a folder: give its folder")
     raise ModelError(

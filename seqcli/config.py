@@ -38,6 +38,15 @@ def require_probability(name: str, value: float) -> None:
         raise ConfigError(f"{name} must be from 0 to 1, not {value}", why="it is a probability")
 
 
+def require_fraction(name: str, value: float) -> None:
+    """Refuse a value outside 0 to 1, the 1 excluded. `name` is the full dotted key."""
+    if not 0 <= value < 1:
+        raise ConfigError(
+            f"{name} must be from 0 to less than 1, not {value}",
+            why="at 1 nothing would be left to learn from",
+        )
+
+
 def require_positive(name: str, value: float) -> None:
     """Refuse zero, what is below it, NaN, and what is too large. `name` is the full dotted key."""
     if not 0 < value < TOO_LARGE:

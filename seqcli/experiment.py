@@ -1,5 +1,6 @@
 """A recipe: everything that a training is made of, as one typed struct."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -18,13 +19,14 @@ from seqcli.config import (
 from seqcli.decoding.neural_translator import DecodingConfig
 from seqcli.errors import ConfigError, UsageError
 from seqcli.evaluation import METRICS
-from seqcli.text.lines import read_lines
-from seqcli.tokenizers import TokenizerConfig
+from seqcli.text.lines import STDIN, name_of, read_lines
+from seqcli.tokenizers import DICTIONARIES, TokenizerConfig
 from seqcli.training.config import TrainingConfig
 
 TASKS = ("translation",)
 ARCHITECTURES = ("seq2seq",)
 LARGEST_SEED = 2**32 - 1
+SURROGATE = re.compile("[\ud800-\udfff]")  # a byte of a name that is not UTF-8, as Python has it
 LOSS = "loss"  # the one selection metric that needs no translation
 
 
@@ -35,14 +37,20 @@ class DataConfig(Config):
     valid: tuple[str, ...] = ()  # none: some pairs are taken out of the training text
     test: tuple[str, ...] = ()  # translated and scored once the training is over
     max_length: int = 200  # tokens; longer pairs are left out of training, and counted
-    subword_sampling: float = 0.0  # 0: always the best segmentation; small values vary it most
+    subword_sampling: float = 0.0  # 0: none; unigram: varies most near 0; bpe: near 1
 
     def __post_init__(self) -> None:
         for name in ("train", "valid", "test"):
-            if len(getattr(self, name)) not in (0, 2):
+            files = getattr(self, name)
+            if len(files) not in (0, 2):
                 raise ConfigError(
-                    f"data.{name} must name two files, source and target, "
-                    f"not {len(getattr(self, name))}"
+                    f"data.{name} must name two files, source and target, not {len(files)}"
+                )
+            if SURROGATE.search("".join(files)):
+                raise ConfigError(
+                    f"data.{name} has a file whose name is not UTF-8: {files}",
+                    why="the names are stored with the model, as UTF-8",
+                    fix="Rename the file, or give a link to it",
                 )
         require_positive("data.max_length", self.max_length)
         require_probability("data.subword_sampling", self.subword_sampling)
@@ -82,6 +90,13 @@ class Recipe(Config):
                 why="source and target have vocabularies of their own, so no common embeddings",
                 fix="Set model.tie_embeddings to 'target', or leave target_tokenizer out",
             )
+        kinds = {(self.target_tokenizer or self.tokenizer).kind, self.tokenizer.kind}
+        if self.data.subword_sampling > 0 and kinds <= DICTIONARIES.keys():
+            raise ConfigError(
+                f"data.subword_sampling has no effect with {' and '.join(sorted(kinds))}",
+                why="there is one way only to cut a text into them",
+                fix="Leave it out, or set tokenizer.kind to 'unigram' or 'bpe'",
+            )
 
 
 def sizes_for(num_pairs: int) -> dict[str, Any]:
@@ -90,6 +105,7 @@ def sizes_for(num_pairs: int) -> dict[str, Any]:
     Small corpora get small, strongly regularised models, as Sennrich and Zhang (2019) found best.
     """
     if num_pairs < 5_000:
+        few = num_pairs < 1_000  # few updates an epoch, and a noisy score at its end
         return {
             "model": {
                 "embedding_size": 128,
@@ -97,7 +113,12 @@ def sizes_for(num_pairs: int) -> dict[str, Any]:
                 "decoder_size": 256,
                 "dropout": 0.4,
             },
-            "training": {"batch_tokens": 1000, "epochs": 60, "warmup_steps": 200},
+            "training": {
+                "batch_tokens": 1000,
+                "epochs": 200 if few else 60,
+                "warmup_steps": 200,
+                "patience": 40 if few else 10,
+            },
         }
     if num_pairs < 200_000:
         return {}
@@ -129,7 +150,7 @@ def resolve_recipe(
     if recipe_path is not None:
         values = read_toml(recipe_path)
     elif "train" in files:
-        values = sizes_for(sum(1 for _ in read_lines(files["train"][0])))
+        values = sizes_for(_count_lines(files["train"][0]))
     else:
         values = {}
     if seed is not None:
@@ -146,6 +167,18 @@ def resolve_recipe(
             fix="Give --train SOURCE TARGET, or set data.train in the recipe",
         )
     return recipe
+
+
+def _count_lines(path: str) -> int:
+    """Count the lines of a file that will be read again. UsageError if it can be read only once."""
+    file = Path(path)
+    if path == STDIN or (file.exists() and not file.is_file() and not file.is_dir()):
+        raise UsageError(
+            f"the size of {name_of(path)} cannot be told before it is read",
+            why="without a recipe sizes are chosen by the amount of text, which is read once more",
+            fix="Give a file (one packed by gzip will do), or name a recipe",
+        )
+    return sum(1 for _ in read_lines(path))
 
 
 def _with_section(

@@ -14,6 +14,7 @@ class Hypothesis:
     log_probability: float  # nats, summed over the tokens and the end of sentence
     tokens: tuple[str, ...] = ()
     attention: tuple[tuple[float, ...], ...] = ()  # a row a target token, a column a source token
+    is_complete: bool = True  # False: cut off, for its end did not come in time
 
 
 @dataclass(frozen=True, slots=True)

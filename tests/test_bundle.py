@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -197,14 +198,36 @@ def test_the_card_says_how_to_use_the_model(folder: Path) -> None:
     assert "tested on" not in card
 
 
+def test_a_card_that_is_there_is_kept(folder: Path) -> None:
+    (folder / CARD).write_text("what its user says of it")
+    write_card(folder, read_facts(folder))
+    assert (folder / CARD).read_text() == "what its user says of it"
+
+
+def test_the_command_in_the_card_can_be_pasted_into_a_shell(tmp_path: Path) -> None:
+    folder = tmp_path / "my model's"
+    write_card(folder, write(folder, "abc"))
+    command = (folder / CARD).read_text().split("Use it with `")[1].split("`")[0]
+    assert shlex.split(command) == ["seqcli", "translate", str(folder)]
+
+
 def test_a_model_is_found_by_its_path_or_the_name_of_a_shipped_one(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(bundle_module, "shipped_models_folder", lambda: tmp_path)
     assert find_model(str(folder)) == folder
     assert find_model("model") == folder
     monkeypatch.chdir(tmp_path)
     assert find_model("model") == Path("model")  # what lies here comes first
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    Path("model").mkdir()
+    assert find_model("model") == folder  # but not a folder that only happens to be called so
+    Path("other").mkdir()
+    with pytest.raises(ModelError, match=r"other is not a model: it has no model\.json"):
+        read_bundle(find_model("other"))
 
 
 @pytest.mark.parametrize("name", ["nothing", "a/b", "..", "../model", ""])

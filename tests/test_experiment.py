@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import msgspec
@@ -26,7 +27,7 @@ def resolve(folder: Path, *assignments: str, toml: str | None = None) -> Recipe:
 def test_larger_corpora_get_larger_models_with_less_dropout() -> None:
     recipes = [
         from_dict(sizes_for(num_pairs), Recipe, origin="sizes")
-        for num_pairs in (100, 4_999, 5_000, 199_999, 200_000, 10**7)
+        for num_pairs in (1_000, 4_999, 5_000, 199_999, 200_000, 10**7)
     ]
     assert recipes[0] == recipes[1]
     assert recipes[2] == recipes[3] == Recipe()
@@ -35,6 +36,10 @@ def test_larger_corpora_get_larger_models_with_less_dropout() -> None:
     assert small.model.decoder_size < middle.model.decoder_size < large.model.decoder_size
     assert small.model.dropout > middle.model.dropout > large.model.dropout
     assert small.training.epochs > middle.training.epochs > large.training.epochs
+    tiny = from_dict(sizes_for(999), Recipe, origin="sizes")
+    assert tiny.model == small.model
+    assert tiny.training.epochs > small.training.epochs
+    assert tiny.training.patience > small.training.patience
 
 
 def test_without_a_recipe_the_sizes_are_those_of_the_training_text(tmp_path: Path) -> None:
@@ -88,8 +93,13 @@ FAULTS = [
     ("training", "save_minutes", "0", "training.save_minutes"),
     ("training", "schedule", '"cosin"', "training.schedule"),
     ("training", "precision", '"int8"', "training.precision"),
+    ("training", "weight_decay", "nan", "training.weight_decay"),
+    ("training", "weight_decay", "inf", "training.weight_decay"),
     ("training", "label_smoothing", "1.5", "training.label_smoothing"),
+    ("training", "label_smoothing", "1.0", "training.label_smoothing"),
     ("model", "dropout", "-0.1", "model.dropout"),
+    ("model", "dropout", "1.0", "model.dropout"),
+    ("model", "word_dropout", "1.0", "model.word_dropout"),
     ("data", "max_length", "0", "data.max_length"),
     ("data", "train", '["one"]', "data.train"),
     ("data", "subword_sampling", "2.0", "data.subword_sampling"),
@@ -132,6 +142,50 @@ def test_unknown_tasks_and_architectures_are_named(
 ) -> None:
     with pytest.raises(ConfigError, match=f"{key} cannot be"):
         resolve(tmp_path, assignment)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "has_effect"),
+    [
+        (("unigram", None), True),
+        (("bpe", "words"), True),
+        (("characters", "unigram"), True),
+        (("characters", None), False),
+        (("characters", "words"), False),
+    ],
+)
+def test_sampling_is_refused_where_no_side_has_anything_to_sample(
+    tmp_path: Path, kinds: tuple[str, str | None], has_effect: bool
+) -> None:
+    settings = [f"tokenizer.kind={kinds[0]}", "data.subword_sampling=0.1"]
+    if kinds[1] is not None:
+        settings.append(f"target_tokenizer.kind={kinds[1]}")
+    if has_effect:
+        assert resolve(tmp_path, *settings).data.subword_sampling == 0.1
+    else:
+        with pytest.raises(ConfigError, match="has no effect with characters"):
+            resolve(tmp_path, *settings)
+
+
+def test_a_pipe_is_refused_where_its_lines_must_be_counted_first(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path, name in ((str(pipe), str(pipe)), ("-", "standard input")):
+        with pytest.raises(UsageError, match=f"size of {name} cannot be told") as raised:
+            resolve_recipe(None, files={"train": (path, "b")})
+        assert "name a recipe" in raised.value.fix
+        recipe = resolve_recipe(write(tmp_path, "seed = 1\n"), files={"train": (path, "b")})
+        assert recipe.data.train == (path, "b")
+
+
+def test_a_name_that_is_not_utf_8_is_refused_in_words(tmp_path: Path) -> None:
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.de")
+    Path(name).write_text("x\n")
+    with pytest.raises(ConfigError, match=r"data\.train has a file whose name") as raised:
+        resolve_recipe(None, files={"train": (name, name)})
+    raised.value.what.encode()  # can be shown
+    with pytest.raises(ConfigError, match=r"data\.valid"):
+        resolve(tmp_path, f"data.valid={name},{name}")
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32])

@@ -51,7 +51,9 @@ HOUSE = {  # from the top down: an arrow never points down this list
     "experiment": room(f"{MODEL} training bundle decoding smt evaluation tasks", "msgspec"),
     "api": room(f"{MODEL} training bundle decoding {JUDGES}", "torch numpy msgspec"),
     "cli": room(f"{MODEL} training bundle decoding {JUDGES} api", "typer rich msgspec"),
-    "__init__": room("errors translator api"),  # the front of the house
+    "__init__": room(
+        "errors translator tokenizers evaluation experiment api"
+    ),  # the front of the house
     "__main__": room("cli"),
 }
 

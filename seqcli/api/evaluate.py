@@ -1,7 +1,7 @@
 """Score lines, files or a translator by references."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seqcli.config import require_one_of
@@ -72,11 +72,16 @@ def evaluate_model(
     """
     judges = [_build(name, bleu_tokenizer, lowercase) for name in metrics]
     names, source_lines, reference_lines = _read_aligned(source, references)
-    hypotheses = []
+    hypotheses, num_cut_off = [], 0
     for translation in model.translate(source_lines):
         on_translation(translation.text)
         hypotheses.append(translation.text)
-    return _evaluate(judges, hypotheses, reference_lines, ["the translation", *names[1:]])
+        num_cut_off += not translation.hypotheses[0].is_complete
+    evaluation = _evaluate(judges, hypotheses, reference_lines, ["the translation", *names[1:]])
+    if not num_cut_off:
+        return evaluation
+    cut_off = f"{num_cut_off} of {len(hypotheses)} translations are cut off before their end"
+    return replace(evaluation, warnings=(cut_off, *evaluation.warnings))
 
 
 def _read_aligned(

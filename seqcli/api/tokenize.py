@@ -6,7 +6,8 @@ from pathlib import Path
 
 from seqcli.errors import DataError, ModelError, OutputError, UsageError
 from seqcli.text.lines import arriving, name_of, read_lines
-from seqcli.tokenizers import TOKENIZERS, Tokenizer, TokenizerConfig, load_tokenizer
+from seqcli.tokenizers import TOKENIZERS, Tokenizer, TokenizerConfig
+from seqcli.tokenizers import load_tokenizer as load_file
 from seqcli.tokenizers import train_tokenizer as train_on_lines
 
 SUFFIXES = tuple(sorted({tokenizer.suffix for tokenizer in TOKENIZERS.values()}))
@@ -43,14 +44,14 @@ def train_tokenizer(
     return saved
 
 
-def open_tokenizer(path: Path) -> Tokenizer:
+def load_tokenizer(path: Path) -> Tokenizer:
     """Load a tokenizer's file, or the (source) tokenizer of a model's folder. Raises ModelError."""
     if not path.is_dir():
-        return load_tokenizer(path)
+        return load_file(path)
     for stem in STEMS:
         for suffix in SUFFIXES:
             if (file := path / f"{stem}{suffix}").is_file():
-                return load_tokenizer(file)
+                return load_file(file)
     raise ModelError(
         f"the folder {path} has no tokenizer",
         why=f"a model keeps it in {' or '.join(STEMS[0] + suffix for suffix in SUFFIXES)}",
@@ -62,10 +63,7 @@ def encode_file(tokenizer: Tokenizer, source: str | Path, *, as_ids: bool) -> It
     """The pieces or ids of each line, with spaces between, as the lines arrive."""
     for lines in arriving(read_lines(source), LINES_AT_ONCE):
         for ids in tokenizer.encode_batch(lines):
-            if as_ids:
-                yield " ".join(map(str, ids))
-            else:
-                yield " ".join(tokenizer.vocabulary.pieces[index] for index in ids)
+            yield " ".join(map(str, ids) if as_ids else tokenizer.vocabulary.pieces_of(ids))
 
 
 def decode_file(tokenizer: Tokenizer, source: str | Path, *, as_ids: bool) -> Iterator[str]:

@@ -9,7 +9,7 @@ import msgspec
 import torch
 
 from seqcli.api.evaluate import score_lines
-from seqcli.api.training_folder import check_folder, make_folder
+from seqcli.api.training_folder import check_folder, fingerprint, make_folder, reopen_folder
 from seqcli.api.translate import load_translator
 from seqcli.bundle import (
     FORMAT,
@@ -30,11 +30,17 @@ from seqcli.data.dataset import Example, ParallelDataset
 from seqcli.errors import ConfigError, DataError
 from seqcli.evaluation import METRICS
 from seqcli.experiment import LOSS, Recipe
-from seqcli.tasks.translation import build_model, make_loss, make_loss_validation, make_validation
+from seqcli.tasks.translation import (
+    build_model,
+    length_ratio,
+    make_loss,
+    make_loss_validation,
+    make_validation,
+)
 from seqcli.text.parallel import read_parallel
 from seqcli.tokenizers import Tokenizer, train_tokenizer
 from seqcli.training.checkpoint import CheckpointFolder
-from seqcli.training.precision import bound_kernel_cache, keep_freed_memory
+from seqcli.training.memory import bound_kernel_cache, keep_freed_memory
 from seqcli.training.report import Reporter, Validation, ValidationReport
 from seqcli.training.trainer import Trainer
 
@@ -67,12 +73,15 @@ def train(
     chosen_device = choose_device(device)
     goes_on = check_folder(output, recipe, resume=resume, overwrite=overwrite)
     training_pairs, validation_pairs = _read_data(recipe, reporter)
+    text = fingerprint(*training_pairs, *validation_pairs)
     test_pairs = read_parallel(*map(Path, recipe.data.test)) if recipe.data.test else None
+    if goes_on:
+        reopen_folder(output, text)
     tokenizers = load_tokenizers(output) if goes_on else _learn_tokenizers(recipe, training_pairs)
     training = _Training(recipe, output, tokenizers, reporter, chosen_device)
     trainer = training.prepare(training_pairs, validation_pairs)
     if not goes_on:  # only now: whatever is wrong with the data has come to light
-        make_folder(output, recipe, tokenizers)
+        make_folder(output, recipe, tokenizers, text)
     elif trainer.resume():
         reporter.message("going on where the training was stopped")
     trainer.train()
@@ -151,8 +160,8 @@ class _Training:
 
     def prepare(self, training_pairs: Pairs, validation_pairs: Pairs) -> Trainer:
         """Encode the text and describe what will be done; nothing is written."""
-        recipe = self._recipe
-        dataset = self._dataset(training_pairs, sampling=recipe.data.subword_sampling)
+        dataset = self._dataset(training_pairs, sampling=self._recipe.data.subword_sampling)
+        recipe = self._recipe = _with_room_for(dataset, self._recipe)
         self._describe(dataset)
         metric = recipe.evaluation.metric
         return Trainer(
@@ -208,6 +217,7 @@ class _Training:
             source_tokenizer=self._source_tokenizer,
             target_tokenizer=self._target_tokenizer,
             metric=METRICS[metric](),
+            max_length_ratio=self._recipe.decoding.max_length_ratio,
         )
 
     def _describe(self, dataset: ParallelDataset) -> None:
@@ -262,6 +272,13 @@ class _Training:
             weights,
             half_precision=self._recipe.training.half_precision_weights,
         )
+
+
+def _with_room_for(dataset: ParallelDataset, recipe: Recipe) -> Recipe:
+    """Return the recipe with room in decoding for outputs as long as those of the text."""
+    ratio = max(length_ratio(dataset.best_examples), recipe.decoding.max_length_ratio)
+    decoding = msgspec.structs.replace(recipe.decoding, max_length_ratio=ratio)
+    return msgspec.structs.replace(recipe, decoding=decoding)
 
 
 def count_parameters(model: torch.nn.Module) -> int:

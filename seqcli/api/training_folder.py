@@ -1,17 +1,20 @@
 """The folder that a training writes: refused, gone on with, or made anew."""
 
+import hashlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from seqcli.bundle import FACTS, RECIPE, TRAINING, save_tokenizers
 from seqcli.config import from_dict, read_toml, to_toml
-from seqcli.errors import ConfigError, OutputError, UsageError
-from seqcli.experiment import Recipe
-from seqcli.text.lines import write_atomically
+from seqcli.errors import ConfigError, DataError, OutputError, UsageError
+from seqcli.experiment import SURROGATE, Recipe
+from seqcli.text.lines import UNFINISHED, write_atomically
 from seqcli.tokenizers import Tokenizer
+
+TEXT = "text.sha256"  # in the folder of the training's state
 
 
 def check_folder(output: Path, recipe: Recipe, *, resume: bool, overwrite: bool) -> bool:
@@ -28,6 +31,12 @@ def check_folder(output: Path, recipe: Recipe, *, resume: bool, overwrite: bool)
         )
     if output.exists() and not output.is_dir():
         raise OutputError(f"{output} is a file", fix="Choose another name for the model's folder")
+    if SURROGATE.search(f"{output} {output.resolve().name}"):
+        raise OutputError(
+            f"the name of the folder is not UTF-8: {str(output)!r}",
+            why="the name is stored with the model, as UTF-8",
+            fix="Choose another name",
+        )
     stored = output / TRAINING / RECIPE
     if resume and stored.is_file():
         _require_same(from_dict(read_toml(stored), Recipe, origin=str(stored)), recipe)
@@ -35,9 +44,11 @@ def check_folder(output: Path, recipe: Recipe, *, resume: bool, overwrite: bool)
     if output.exists() and any(output.iterdir()):
         if not overwrite:
             raise OutputError(
-                f"{output} exists already",
+                f"{output} exists already" + (", with no training to go on with" if resume else ""),
                 why="a training would mix its files with what is there",
-                fix="Choose another folder, go on with --resume, or replace it with --overwrite",
+                fix="Choose another folder"
+                + ("" if resume else ", go on with --resume")
+                + ", or replace it with --overwrite",
             )
         if not ((output / FACTS).is_file() or stored.is_file()):
             raise OutputError(
@@ -45,26 +56,82 @@ def check_folder(output: Path, recipe: Recipe, *, resume: bool, overwrite: bool)
                 why="--overwrite deletes what is in the folder, and this one holds other files",
                 fix="Choose another folder, or empty this one yourself",
             )
+        _require_outside(output, recipe)
     return False
 
 
-def make_folder(output: Path, recipe: Recipe, tokenizers: Mapping[str, Tokenizer]) -> None:
-    """Make the folder, or empty the one that `check_folder` let pass. Raises OutputError."""
+def reopen_folder(output: Path, text: str) -> None:
+    """Make ready to go on in the folder that `check_folder` let pass.
+
+    `text` is the fingerprint of the text; DataError if that is not what the training began with.
+    What a killed process left half-written is removed.
+    """
+    stored = output / TRAINING / TEXT
+    if stored.is_file() and stored.read_text() != text:
+        raise DataError(
+            "the training or validation text is not what it was when the training began",
+            why="a resumed training must equal one that was never stopped",
+            fix="Give the same text, or start again with --overwrite",
+        )
+    for folder in (output, output / TRAINING):
+        for path in folder.glob(UNFINISHED):
+            path.unlink(missing_ok=True)
+
+
+def make_folder(
+    output: Path, recipe: Recipe, tokenizers: Mapping[str, Tokenizer], text: str
+) -> None:
+    """Make the folder, or empty the one that `check_folder` let pass. Raises OutputError.
+
+    `text` is the fingerprint of the text. After a failure the folder, if there is one, is empty.
+    """
     try:
-        for path in output.iterdir() if output.is_dir() else ():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+        _empty(output)
         (output / TRAINING).mkdir(parents=True)
     except OSError as error:
         raise OutputError(
             f"cannot make the folder {output}: {error.strerror}",
             fix="Choose a folder that you may write to",
         ) from error
-    with write_atomically(output / TRAINING / RECIPE) as file:  # first: it marks the folder as ours
-        file.write(to_toml(recipe))
-    save_tokenizers(output, tokenizers)
+    try:
+        with write_atomically(output / TRAINING / RECIPE) as file:  # first: it marks it as ours
+            file.write(to_toml(recipe))
+        with write_atomically(output / TRAINING / TEXT) as file:
+            file.write(text)
+        save_tokenizers(output, tokenizers)
+    except BaseException:
+        _empty(output)
+        raise
+
+
+def fingerprint(*texts: Sequence[str]) -> str:
+    """Return one hash over the lines of all `texts`."""
+    digest = hashlib.sha256()
+    for lines in texts:
+        digest.update(f"{len(lines)}\n".encode())
+        for line in lines:
+            digest.update(f"{line}\n".encode())
+    return digest.hexdigest()
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _require_outside(output: Path, recipe: Recipe) -> None:
+    """Refuse to empty a folder that holds the text to train on."""
+    data = recipe.data
+    for file in (*data.train, *data.valid, *data.test):
+        if Path(file).resolve().is_relative_to(output.resolve()):
+            raise OutputError(
+                f"{file} is in {output}, so {output} is not overwritten",
+                why="--overwrite deletes all that is in the folder, the text to train on as well",
+                fix="Choose another folder, or move the text out of this one",
+            )
 
 
 def _require_same(stored: Recipe, wanted: Recipe) -> None:

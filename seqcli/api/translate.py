@@ -8,14 +8,14 @@ import torch
 
 from seqcli.bundle import FACTS, Bundle, find_model, read_bundle
 from seqcli.config import from_dict, require_one_of
-from seqcli.decoding.neural_translator import NeuralTranslator
+from seqcli.decoding.neural_translator import DecodingConfig, NeuralTranslator
 from seqcli.decoding.quantize import int8_works
 from seqcli.decoding.step import Int8Stepper, ModelStepper, Stepper
 from seqcli.errors import ConfigError, ModelError
 from seqcli.experiment import Recipe
 from seqcli.tasks.translation import build_model
 from seqcli.text.lines import arriving, name_of, read_lines
-from seqcli.training.precision import keep_freed_memory
+from seqcli.training.memory import keep_freed_memory
 from seqcli.translator import Translation, Translator
 
 PRECISIONS = ("int8", "float32")
@@ -34,14 +34,8 @@ def translate_lines(translator: Translator, path: str) -> Iterator[Translation]:
     for group in arriving(read_lines(path), MOST_LINES):
         for translation in translator.translate(group):
             number += 1
-            if translation.num_parts > 1:
-                log.warning(
-                    "%s, line %d: %d tokens are too many at once; translated in %d parts",
-                    name_of(path),
-                    number,
-                    len(translation.source_tokens),
-                    translation.num_parts,
-                )
+            for fault in _faults(translation):
+                log.warning("%s, line %d: %s", name_of(path), number, fault)
             yield translation
 
 
@@ -66,6 +60,9 @@ def load_translator(
     keep_freed_memory()
     bundle = read_bundle(find_model(model))
     recipe = _recipe_of(bundle)
+    if precision == "int8" and not int8_works():
+        log.info("8-bit integers do not work on this machine: float32 is used, which is slower")
+        precision = "float32"
     wanted = {
         "strategy": strategy or ("beam" if beam_width is not None else None),
         "beam_width": beam_width,
@@ -75,15 +72,49 @@ def load_translator(
     config = msgspec.structs.replace(
         recipe.decoding, **{name: value for name, value in wanted.items() if value is not None}
     )
+    num_workers = threads or torch.get_num_threads()
+    _describe(bundle, config, precision=precision, threads=num_workers)
     return NeuralTranslator(
-        _build_stepper(bundle, recipe, int8=precision == "int8" and int8_works()),
+        _build_stepper(bundle, recipe, int8=precision == "int8"),
         config,
         source_tokenizer=bundle.source_tokenizer,
         target_tokenizer=bundle.target_tokenizer,
         num_best=num_best,
         with_attention=with_attention,
-        num_workers=threads or torch.get_num_threads(),
+        num_workers=num_workers,
     )
+
+
+def _faults(translation: Translation) -> Iterator[str]:
+    """What makes a translation worse than the model could do."""
+    if translation.num_parts > 1:
+        yield (
+            f"{len(translation.source_tokens)} tokens are too many at once; "
+            f"translated in {translation.num_parts} parts"
+        )
+    if not (best := translation.hypotheses[0]).is_complete:
+        yield (
+            f"the output did not end and is cut off after {len(best.tokens)} tokens "
+            "(decoding.max_length_ratio)"
+        )
+
+
+def _describe(bundle: Bundle, config: DecodingConfig, *, precision: str, threads: int) -> None:
+    """Log what will translate, and how."""
+    facts = bundle.facts
+    log.debug(
+        "model: %s (%s, %s, format %d), %s parameters",
+        bundle.folder,
+        facts.task,
+        facts.architecture,
+        facts.format,
+        f"{facts.parameters:,}",
+    )
+    log.debug("made with: %s", ", ".join(" ".join(item) for item in facts.libraries.items()))
+    log.debug(
+        "decoding: %s", ", ".join(f"{k} {v}" for k, v in msgspec.structs.asdict(config).items())
+    )
+    log.debug("computing: %s, %d threads", precision, threads)
 
 
 def _recipe_of(bundle: Bundle) -> Recipe:

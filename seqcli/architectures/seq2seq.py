@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor, nn
 
-from seqcli.config import Config, require_one_of, require_positive, require_probability
+from seqcli.config import Config, require_fraction, require_one_of, require_positive
 from seqcli.errors import ConfigError
 from seqcli.nn.attention import ATTENTIONS, Memory
 from seqcli.nn.decoder import Decoder
@@ -37,8 +37,8 @@ class Seq2SeqConfig(Config):
             require_one_of(f"model.{name}", getattr(self, name), STACKS)
         require_one_of("model.attention", self.attention, ATTENTIONS)
         require_one_of("model.tie_embeddings", self.tie_embeddings, ("all", "target", "none"))
-        require_probability("model.dropout", self.dropout)
-        require_probability("model.word_dropout", self.word_dropout)
+        require_fraction("model.dropout", self.dropout)
+        require_fraction("model.word_dropout", self.word_dropout)
         if self.attention == "dot" and self.decoder_size != 2 * self.encoder_size:
             raise ConfigError(
                 f"model.attention cannot be 'dot' where model.decoder_size is {self.decoder_size} "

@@ -2,8 +2,8 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,10 +18,11 @@ from seqcli.api.evaluate import (
     evaluate_model,
 )
 from seqcli.cli.console import status
-from seqcli.cli.options import QuietOption
+from seqcli.cli.options import QuietOption, ThreadsOption, VerboseOption
+from seqcli.cli.output import writer_to
 from seqcli.errors import UsageError
 from seqcli.evaluation import BLEU_TOKENIZERS, METRICS
-from seqcli.text.lines import STDIN, write_atomically
+from seqcli.text.lines import STDIN
 
 METRICS_BY_DEFAULT = ",".join(DEFAULT_METRICS)
 
@@ -71,7 +72,9 @@ def eval_(
     output: OutputOption = None,
     format_: FormatOption = "text",
     width: WidthOption = 1,
+    threads: ThreadsOption = None,
     quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Score the translations of MODEL, or of a file, by references."""
     _require_one_reader_of_stdin([source, hypothesis, *reference])
@@ -79,7 +82,13 @@ def eval_(
     _refuse_idle_tokenizer(bleu_tokenize, names)
     if hypothesis is not None:
         _refuse_with_hypothesis(
-            {"MODEL": model, "--source": source, "--beam": beam, "--output": output}
+            {
+                "MODEL": model,
+                "--source": source,
+                "--beam": beam,
+                "--output": output,
+                "--threads": threads,
+            }
         )
         evaluation = evaluate_files(
             hypothesis, reference, names, bleu_tokenizer=bleu_tokenize, lowercase=lowercase
@@ -92,9 +101,9 @@ def eval_(
     else:
         from seqcli.api.translate import load_translator
 
-        translator = load_translator(model, beam_width=beam)
+        translator = load_translator(model, beam_width=beam, threads=threads)
         watched = nullcontext() if quiet else status(f"translating {source}")
-        with _kept_in(output) as keep, watched:
+        with writer_to(output) as keep, watched:
             evaluation = evaluate_model(
                 translator,
                 source,
@@ -120,16 +129,6 @@ def _show(evaluation: Evaluation, format_: str, width: int) -> None:
     else:
         for score in evaluation.scores:
             typer.echo(f"{score.name} {score.value:.{width}f}  {score.signature}")
-
-
-@contextmanager
-def _kept_in(output: Path | None) -> Iterator[Callable[[str], object]]:
-    """A function that writes a line to `output`, or does nothing where there is none."""
-    if output is None:
-        yield lambda line: None
-    else:
-        with write_atomically(output) as stream:
-            yield lambda line: stream.write(f"{line}\n")
 
 
 def _require_one_reader_of_stdin(files: Sequence[str | None]) -> None:

@@ -79,9 +79,9 @@ def encode(
     tokenizer: TokenizerArgument, source: SourceArgument = STDIN, ids: IdsOption = False
 ) -> None:
     """Write the pieces of each line, with spaces between."""
-    from seqcli.api.tokenize import encode_file, open_tokenizer
+    from seqcli.api.tokenize import encode_file, load_tokenizer
 
-    _write(encode_file(open_tokenizer(tokenizer), source, as_ids=ids))
+    _write(encode_file(load_tokenizer(tokenizer), source, as_ids=ids))
 
 
 @app.command()
@@ -89,9 +89,9 @@ def decode(
     tokenizer: TokenizerArgument, source: SourceArgument = STDIN, ids: IdsOption = False
 ) -> None:
     """Write the text of each line of pieces."""
-    from seqcli.api.tokenize import decode_file, open_tokenizer
+    from seqcli.api.tokenize import decode_file, load_tokenizer
 
-    _write(decode_file(open_tokenizer(tokenizer), source, as_ids=ids))
+    _write(decode_file(load_tokenizer(tokenizer), source, as_ids=ids))
 
 
 def _write(lines: Iterator[str]) -> None:

@@ -1,7 +1,5 @@
 """`seqcli translate`: translate a file or what comes in, a line for each line."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,16 +7,17 @@ import typer
 
 from seqcli.cli.console import say
 from seqcli.cli.options import QuietOption, ThreadsOption, VerboseOption
+from seqcli.cli.output import writer_to
 from seqcli.errors import UsageError
-from seqcli.text.lines import STDIN, write_atomically
+from seqcli.text.lines import STDIN
 
 ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="Its folder, or the name of a shipped one.")
 ]
 SourceArgument = Annotated[str, typer.Argument(metavar="FILE", help="The text, or - for stdin.")]
 OutputOption = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="A file, there only when whole."),
+    Path,
+    typer.Option("--output", "-o", metavar="FILE", help="A file, there only when whole, or -."),
 ]
 BeamOption = Annotated[
     int | None, typer.Option("--beam", min=1, help="Beam width.", show_default="the model's")
@@ -46,7 +45,7 @@ PrecisionOption = Annotated[
 def translate(
     model: ModelArgument,
     source: SourceArgument = STDIN,
-    output: OutputOption = None,
+    output: OutputOption = Path(STDIN),
     beam: BeamOption = None,
     greedy: GreedyOption = False,
     length_penalty: PenaltyOption = None,
@@ -84,7 +83,7 @@ def translate(
         threads=threads,
     )
     format_translation = FORMATS[output_format]
-    with _results(output) as write:
+    with writer_to(output) as write:
         for number, translation in enumerate(translate_lines(translator, source), start=1):
             write(format_translation(translation, number))
             if draw:
@@ -105,13 +104,3 @@ def _check_options(output_format: str, *, num_best: int, attention: bool) -> Non
             why="only jsonl has a place for the weights",
             fix="Use --format jsonl, or --draw to look at them",
         )
-
-
-@contextmanager
-def _results(output: Path | None) -> Iterator[Callable[[str], object]]:
-    """A function that writes lines to standard output at once, or to a file that appears whole."""
-    if output is None or str(output) == STDIN:
-        yield typer.echo
-    else:
-        with write_atomically(output) as stream:
-            yield lambda text: stream.write(f"{text}\n")

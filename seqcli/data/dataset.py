@@ -21,7 +21,7 @@ class ParallelDataset:
 
     Pairs with an empty side or with more than `max_length` tokens on a side are left out;
     `num_empty` and `num_long` count them. `sampling` is the `alpha` of `Tokenizer.sample_batch`;
-    0 always takes the best segmentation.
+    0 always takes the best segmentation, which `best_examples` holds in any case.
 
     Raises DataError if no pair is left.
     """
@@ -57,15 +57,15 @@ class ParallelDataset:
             )
         self._sources = [sources[index] for index in kept]
         self._targets = [targets[index] for index in kept]
-        self._examples = [encoded[index] for index in kept]
+        self.best_examples = [encoded[index] for index in kept]
 
     def __len__(self) -> int:
-        return len(self._examples)
+        return len(self.best_examples)
 
     def examples(self, *, seed: int, epoch: int) -> list[Example]:
         """Return all pairs in the order of the files, as segmented for this epoch."""
         if self._sampling == 0:
-            return self._examples
+            return self.best_examples
         source_tokenizer, target_tokenizer = self._tokenizers
         first_seed = (seed * 100_003 + epoch) * SEEDS_AN_EPOCH + 1
         return self._pairs(

@@ -6,7 +6,13 @@ import torch
 from torch import Tensor
 
 from seqcli.decoding.scores import length_norm
-from seqcli.decoding.search import FULL_ENOUGH, Candidate, attention_rows, longest_output
+from seqcli.decoding.search import (
+    FULL_ENOUGH,
+    MAX_LENGTH_RATIO,
+    Candidate,
+    attention_rows,
+    longest_output,
+)
 from seqcli.decoding.step import Rows, Stepper
 from seqcli.tokenizers.vocabulary import BOS, EOS
 
@@ -18,6 +24,7 @@ def beam_search(
     *,
     width: int,
     length_penalty: float = 1.0,
+    max_length_ratio: float = MAX_LENGTH_RATIO,
     num_best: int = 1,
     with_attention: bool = False,
 ) -> list[list[Candidate]]:
@@ -28,7 +35,16 @@ def beam_search(
     the `num_best` finished ones. So the search ends early, and never too early. A sentence whose
     hypotheses all reach the longest output gets the best of them, cut off there.
     """
-    search = _Search(stepper, source_BS, mask_BS, width, length_penalty, num_best, with_attention)
+    search = _Search(
+        stepper,
+        source_BS,
+        mask_BS,
+        width,
+        length_penalty,
+        max_length_ratio,
+        num_best,
+        with_attention,
+    )
     while search.live.sentence_R.numel():
         search.step()
     return search.best()
@@ -57,6 +73,7 @@ class _Search:
         mask_BS: Tensor,
         width: int,
         length_penalty: float,
+        max_length_ratio: float,
         num_best: int,
         with_attention: bool,
     ) -> None:
@@ -68,7 +85,7 @@ class _Search:
         self._lengths: list[int] = mask_BS.sum(1).tolist()
         self._attention_columns = mask_BS.shape[1] if with_attention else 0
         count, device = len(self._lengths), self._memory.mask_BS.device
-        limits = [longest_output(length) for length in self._lengths]
+        limits = [longest_output(length, max_length_ratio) for length in self._lengths]
         self._finished: list[list[Candidate]] = [[] for _ in range(count)]
         self._cut_off: list[list[Candidate]] = [[] for _ in range(count)]
         # of each sentence that is still searched, N in all:
@@ -162,6 +179,7 @@ class _Search:
             score=float(live.log_probability_R[row]) / length_norm(len(tokens), self._penalty),
             log_probability=float(live.log_probability_R[row]),
             attention=attention_rows(live.attention_RTS[row], self._lengths[place]),
+            is_complete=ended,
         )
         if not ended:
             self._cut_off[place].append(candidate)

@@ -6,7 +6,13 @@ import torch
 from torch import Tensor
 
 from seqcli.decoding.scores import length_norm
-from seqcli.decoding.search import FULL_ENOUGH, Candidate, attention_rows, longest_output
+from seqcli.decoding.search import (
+    FULL_ENOUGH,
+    MAX_LENGTH_RATIO,
+    Candidate,
+    attention_rows,
+    longest_output,
+)
 from seqcli.decoding.step import Rows, Stepper
 from seqcli.tokenizers.vocabulary import BOS, EOS
 
@@ -28,13 +34,15 @@ def greedy_search(
     mask_BS: Tensor,
     *,
     length_penalty: float = 1.0,
+    max_length_ratio: float = MAX_LENGTH_RATIO,
     with_attention: bool = False,
 ) -> list[list[Candidate]]:
     """Return one candidate a sentence; `length_penalty` only sets the scale of its score."""
     memory, state = stepper.encode(source_BS, mask_BS)
     lengths: list[int] = mask_BS.sum(1).tolist()
     columns = mask_BS.shape[1] if with_attention else 0
-    rows = _first_rows(lengths, columns, memory.mask_BS.device)
+    limits = [longest_output(length, max_length_ratio) for length in lengths]
+    rows = _first_rows(limits, columns, memory.mask_BS.device)
     found: dict[int, Candidate] = {}
     while True:
         logits_RV, state, weights_RS = stepper.step(
@@ -55,9 +63,8 @@ def greedy_search(
             rows = _Rows(*(tensor[kept] for tensor in rows))
 
 
-def _first_rows(lengths: list[int], attention_columns: int, device: torch.device) -> _Rows:
-    count = len(lengths)
-    limits = [longest_output(length) for length in lengths]
+def _first_rows(limits: list[int], attention_columns: int, device: torch.device) -> _Rows:
+    count = len(limits)
     return _Rows(
         place_R=torch.arange(count, device=device),
         live_R=torch.ones(count, dtype=torch.bool, device=device),
@@ -85,10 +92,12 @@ def _extended(rows: _Rows, logits_RV: Tensor, weights_RS: Tensor) -> _Rows:
 
 def _candidate(rows: _Rows, row: int, source_length: int, length_penalty: float) -> Candidate:
     tokens = rows.history_RT[row, 1:].tolist()
+    ended = tokens[-1] == EOS
     log_probability = float(rows.log_probability_R[row])
     return Candidate(
-        tokens[:-1] if tokens[-1] == EOS else tokens,
+        tokens[:-1] if ended else tokens,
         score=log_probability / length_norm(len(tokens), length_penalty),
         log_probability=log_probability,
         attention=attention_rows(rows.attention_RTS[row], source_length),
+        is_complete=ended,
     )

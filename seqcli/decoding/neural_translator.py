@@ -12,7 +12,7 @@ from seqcli.config import Config, require_one_of, require_positive
 from seqcli.data.batch import source_tensors
 from seqcli.decoding.beam import beam_search
 from seqcli.decoding.greedy import greedy_search
-from seqcli.decoding.search import Candidate
+from seqcli.decoding.search import MAX_LENGTH_RATIO, Candidate
 from seqcli.decoding.step import Stepper
 from seqcli.errors import ConfigError
 from seqcli.tokenizers import Tokenizer
@@ -27,12 +27,13 @@ class DecodingConfig(Config):
     strategy: str = "beam"
     beam_width: int = 5
     length_penalty: float = 1.0  # 0: none; larger values favour longer output
+    max_length_ratio: float = MAX_LENGTH_RATIO  # of the output: target tokens a source token
     batch_sentences: int = 64
     max_source_length: int = 400  # tokens; a longer line is translated in parts
 
     def __post_init__(self) -> None:
         require_one_of("decoding.strategy", self.strategy, STRATEGIES)
-        for name in ("beam_width", "batch_sentences", "max_source_length"):
+        for name in ("beam_width", "max_length_ratio", "batch_sentences", "max_source_length"):
             require_positive(f"decoding.{name}", getattr(self, name))
         if not 0 <= self.length_penalty <= 10:
             raise ConfigError("decoding.length_penalty must be from 0 to 10")
@@ -128,6 +129,7 @@ class NeuralTranslator:
                 source_BS,
                 mask_BS,
                 length_penalty=self._config.length_penalty,
+                max_length_ratio=self._config.max_length_ratio,
                 with_attention=self._with_attention,
             )
         return beam_search(
@@ -136,6 +138,7 @@ class NeuralTranslator:
             mask_BS,
             width=self._config.beam_width,
             length_penalty=self._config.length_penalty,
+            max_length_ratio=self._config.max_length_ratio,
             num_best=self._num_best,
             with_attention=self._with_attention,
         )
@@ -150,12 +153,10 @@ class NeuralTranslator:
             self._hypothesis([part[min(rank, len(part) - 1)] for part in parts], len(source))
             for rank in range(max(map(len, parts)))
         )
-        pieces = self._source_tokenizer.vocabulary.pieces
-        source_tokens = tuple(pieces[index] for index in source)
+        source_tokens = tuple(self._source_tokenizer.vocabulary.pieces_of(source))
         return Translation(line, hypotheses, source_tokens, num_parts=len(parts))
 
     def _hypothesis(self, parts: list[Candidate], source_length: int) -> Hypothesis:
-        pieces = self._target_tokenizer.vocabulary.pieces
         attention: list[tuple[float, ...]] = []
         before = 0  # source tokens of the parts before
         for part in parts if self._with_attention else ():
@@ -171,8 +172,13 @@ class NeuralTranslator:
             text=" ".join(filter(None, texts)),
             score=sum(part.score for part in parts) / len(parts),
             log_probability=sum(part.log_probability for part in parts),
-            tokens=tuple(pieces[token] for part in parts for token in part.tokens),
+            tokens=tuple(
+                self._target_tokenizer.vocabulary.pieces_of(
+                    token for part in parts for token in part.tokens
+                )
+            ),
             attention=tuple(attention),
+            is_complete=all(part.is_complete for part in parts),
         )
 
 

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-MARGIN, RATIO = 20, 2  # the longest output: RATIO times the source and MARGIN more tokens
+MAX_LENGTH_RATIO = 2.0  # target tokens for each source token, where a model asks for no other
+MARGIN = 20  # tokens more that any output may have
 FULL_ENOUGH = 0.75  # share of sentences still searched below which a batch is made smaller
 
 
@@ -15,11 +16,12 @@ class Candidate(NamedTuple):
     score: float  # log-probability over the length norm: higher is better
     log_probability: float  # nats, the end of sentence included
     attention: list[list[float]]  # a row a token and one for the end; rows empty unless asked for
+    is_complete: bool  # False: its end did not come, and it was cut off at the longest output
 
 
-def longest_output(source_length: int) -> int:
+def longest_output(source_length: int, ratio: float) -> int:
     """Return how many tokens, the end included, a search may write for a source."""
-    return RATIO * source_length + MARGIN
+    return int(ratio * source_length) + MARGIN
 
 
 def attention_rows(weights_TS: Tensor, source_length: int) -> list[list[float]]:

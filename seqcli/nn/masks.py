@@ -1,12 +1,7 @@
-"""Masks of padded batches, and reversal of each sentence inside its own length."""
+"""Reversal of each sentence of a padded batch inside its own length."""
 
 import torch
 from torch import Tensor
-
-
-def mask_of_lengths(lengths_B: Tensor, longest: int) -> Tensor:
-    """Return mask_BS, True on the first `lengths_B` positions of each row."""
-    return torch.arange(longest, device=lengths_B.device) < lengths_B.unsqueeze(1)
 
 
 def reversal_of(mask_BS: Tensor) -> Tensor:

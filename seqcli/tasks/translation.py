@@ -1,6 +1,7 @@
 """Translation: text to text, by a Seq2Seq model."""
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -9,13 +10,16 @@ from torch import Tensor
 from seqcli.architectures.seq2seq import Seq2Seq, Seq2SeqConfig
 from seqcli.data.batch import Batch, make_batch
 from seqcli.data.batching import token_batches
-from seqcli.data.dataset import ParallelDataset
+from seqcli.data.dataset import Example, ParallelDataset
 from seqcli.decoding.neural_translator import DecodingConfig, NeuralTranslator
+from seqcli.decoding.search import MAX_LENGTH_RATIO
 from seqcli.decoding.step import ModelStepper
 from seqcli.evaluation import Metric
 from seqcli.nn.loss import output_cross_entropy
 from seqcli.tokenizers import Tokenizer
 from seqcli.training.report import Sample, Validation
+
+SHARE_WITHIN_LENGTH_RATIO = 0.999  # of the training pairs; the rest are likely to be misaligned
 
 
 def build_model(
@@ -27,6 +31,16 @@ def build_model(
         target_size=len(target_tokenizer.vocabulary),
         **msgspec.structs.asdict(config),
     )
+
+
+def length_ratio(examples: Sequence[Example]) -> float:
+    """Return the length ratio that a search needs to write outputs such as these targets.
+
+    It is their 99.9th percentile, rounded up to tenths, but not less than the usual one.
+    """
+    tenths = sorted(10 * len(example.target) / len(example.source) for example in examples)
+    last = math.ceil(SHARE_WITHIN_LENGTH_RATIO * len(tenths)) - 1
+    return max(MAX_LENGTH_RATIO, math.ceil(tenths[last]) / 10)
 
 
 def make_loss(
@@ -55,6 +69,7 @@ def make_validation(
     source_tokenizer: Tokenizer,
     target_tokenizer: Tokenizer,
     metric: Metric,
+    max_length_ratio: float = MAX_LENGTH_RATIO,
 ) -> Callable[[], Validation]:
     """Return a pass over the validation set: greedy translations, scored by `metric`.
 
@@ -62,7 +77,7 @@ def make_validation(
     """
     translator = NeuralTranslator(
         ModelStepper(model),
-        DecodingConfig(strategy="greedy"),
+        DecodingConfig(strategy="greedy", max_length_ratio=max_length_ratio),
         source_tokenizer=source_tokenizer,
         target_tokenizer=target_tokenizer,
     )

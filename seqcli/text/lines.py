@@ -25,6 +25,7 @@ from seqcli.errors import DataError, OutputError
 
 STDIN = "-"
 GZIP_MAGIC = b"\x1f\x8b"
+UNFINISHED = ".*.partial"  # the names of files that are being written
 
 
 def name_of(path: str | Path) -> str:
@@ -178,7 +179,7 @@ def _decode(raw: bytes, name: str, number: int) -> str:
 @contextlib.contextmanager
 def _replacement(path: Path) -> Iterator[TextIO]:
     """A stream to a temporary file beside `path` that takes its place when all is on the disk."""
-    temporary = path.with_name(f".{secrets.token_hex(8)}.partial")
+    temporary = path.with_name(UNFINISHED.replace("*", secrets.token_hex(8)))
     try:
         with temporary.open("x", encoding="utf-8", newline="\n") as stream:
             yield stream

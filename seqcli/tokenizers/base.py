@@ -126,7 +126,7 @@ class Tokenizer(ABC):
         return self._text(self._bytes[index] for index in ids)
 
     def to_pieces(self, line: str) -> list[str]:
-        return [self.vocabulary.pieces[index] for index in self.encode(line)]
+        return self.vocabulary.pieces_of(self.encode(line))
 
     def from_pieces(self, pieces: Iterable[str]) -> str:
         """As `decode`. Pieces that are not in the vocabulary are taken by their letters."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 PAD, BOS, EOS, UNK = 0, 1, 2, 3
 SPECIAL_PIECES = ("<pad>", "<s>", "</s>", "<unk>")
@@ -29,11 +29,8 @@ class Vocabulary:
     def __contains__(self, piece: object) -> bool:
         return piece in self._ids
 
-    def piece(self, index: int) -> str:
-        """The piece of an id; IndexError if there is none."""
-        if index < 0:
-            raise IndexError(index)
-        return self.pieces[index]
+    def pieces_of(self, ids: Iterable[int]) -> list[str]:
+        return [self.pieces[index] for index in ids]
 
     def id(self, piece: str) -> int:
         """The id of a piece, UNK for one that is not in the vocabulary."""

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from seqcli.errors import SeqcliError
@@ -23,10 +23,12 @@ class StopRequest:
         self.is_made = False
 
     @contextmanager
-    def noted(self, on_request: Callable[[], None]) -> Iterator[None]:
+    def noted(self) -> Iterator[None]:
         """Note Ctrl-C or SIGTERM inside the block; the second one raises KeyboardInterrupt at once.
 
-        Python handles signals in the main thread alone: in another one nothing is noted.
+        The first one is only noted, as it may come in the middle of a line that is being printed.
+        A signal that the process ignores, as a job in the background does, stays ignored. Python
+        handles signals in the main thread alone: in another one nothing is noted.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -36,11 +38,14 @@ class StopRequest:
             if self.is_made:
                 raise KeyboardInterrupt
             self.is_made = True
-            on_request()
 
-        before = {number: signal.signal(number, note) for number in STOP_SIGNALS}
+        before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+        heard = [number for number in STOP_SIGNALS if before[number] is not signal.SIG_IGN]
+        for number in heard:
+            signal.signal(number, note)
         try:
             yield
         finally:
-            for number, handler in before.items():
+            for number in heard:
+                handler = before[number]
                 signal.signal(number, signal.SIG_DFL if handler is None else handler)

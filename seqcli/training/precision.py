@@ -1,8 +1,6 @@
-"""Number formats and memory of a training: bfloat16 where it is faster and right, else float32."""
+"""The number format of a training: bfloat16 where it is faster and right, else float32."""
 
-import ctypes
 import functools
-import os
 import time
 
 import torch
@@ -10,10 +8,7 @@ from torch import nn
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 PROBE_REPEATS = 3
-KERNELS_KEPT = 16
 LARGEST_ERROR = 0.05  # of bfloat16 states against float32 ones, which lie in -1 to 1
-
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # names of glibc's mallopt(3)
 
 
 def choose_precision(precision: str, device: torch.device) -> torch.dtype:
@@ -46,27 +41,3 @@ def _bfloat16_pays_on_cpu() -> bool:
         seconds[dtype] = min(durations)
     error = (outputs[torch.bfloat16].float() - outputs[torch.float32]).abs().max().item()
     return seconds[torch.bfloat16] < seconds[torch.float32] and error < LARGEST_ERROR
-
-
-def keep_freed_memory() -> None:
-    """Let glibc keep the blocks of up to 32 MB that each training step frees and asks for again.
-
-    By default it returns them to the system, and every step pays for thousands of page faults.
-    Elsewhere than on glibc this does nothing.
-    """
-    try:
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-    except (OSError, AttributeError):
-        return
-    mallopt(M_MMAP_THRESHOLD, 32 << 20)
-    mallopt(M_TRIM_THRESHOLD, 512 << 20)
-    mallopt(M_TOP_PAD, 64 << 20)
-
-
-def bound_kernel_cache() -> None:
-    """Let oneDNN keep its kernels, with their memory, for the latest few shapes of batches only.
-
-    It keeps 1024 by default, which comes to gigabytes in a training, where hardly a shape comes
-    twice. To be called before its first use; a value that the user has set stays.
-    """
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(KERNELS_KEPT))

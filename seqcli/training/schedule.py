@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 FLOOR = 0.01  # of the peak, at the end of cosine decay
+LONGEST_WARMUP = 1 / 8  # of all steps: in a short training as well the peak comes early
 
 
 def cosine(step: int, *, warmup_steps: int, total_steps: int) -> float:
@@ -30,6 +31,15 @@ SCHEDULES: dict[str, Callable[..., float]] = {
 
 
 def learning_rate_factor(schedule: str, step: int, *, warmup_steps: int, total_steps: int) -> float:
-    """Return the factor for the update after `step` finished ones: linear warm-up, then decay."""
+    """Return the factor for the update after `step` finished ones: linear warm-up, then decay.
+
+    The warm-up is cut as `warmup_within` says.
+    """
+    warmup_steps = warmup_within(total_steps, warmup_steps=warmup_steps)
     decayed = SCHEDULES[schedule](step, warmup_steps=warmup_steps, total_steps=total_steps)
     return min(decayed, (step + 1) / warmup_steps) if warmup_steps else decayed
+
+
+def warmup_within(total_steps: int, *, warmup_steps: int) -> int:
+    """Return the steps of warm-up in a training of `total_steps`: as wanted, or what fits."""
+    return min(warmup_steps, int(LONGEST_WARMUP * total_steps))

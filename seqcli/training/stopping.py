@@ -13,10 +13,13 @@ class Selection:
     best: list[tuple[float, int]] = field(default_factory=list)  # score and step, best first
     validations_since_best: int = 0
 
-    def add(self, score: float, step: int) -> bool:
-        """Take in the score at a step; return whether it is better than all before."""
+    def add(self, score: float, step: int, *, in_warmup: bool = False) -> bool:
+        """Take in the score at a step; return whether it is better than all before.
+
+        A score of the warm-up, where the model has hardly moved, is not held against it.
+        """
         is_best = not self.best or self.is_better(score, self.best[0][0])
-        self.validations_since_best = 0 if is_best else self.validations_since_best + 1
+        self.validations_since_best = 0 if is_best or in_warmup else self.validations_since_best + 1
         ranked = sorted([*self.best, (score, step)], key=lambda entry: -self._rank(entry[0]))
         self.best = ranked[: self.keep]
         return is_best

@@ -68,7 +68,7 @@ class Trainer:
 
     def train(self) -> None:
         """Train to the last epoch, or until patience ends. Raises Interrupted after Ctrl-C."""
-        with self._stop_request.noted(self._announce_stop):
+        with self._stop_request.noted():
             while self._position.epoch < self._config.epochs and not self._selection.exhausted:
                 self._train_epoch()
                 self._validate_epoch()
@@ -77,6 +77,8 @@ class Trainer:
                     f"stopped early: {self._selection.patience} validations without a new best"
                 )
             self._publish_mean_of_best()
+            if self._stop_request.is_made:
+                raise self._interrupted()
 
     def resume(self) -> bool:
         """Take over the saved state, if there is one; return whether there was.
@@ -126,6 +128,8 @@ class Trainer:
             stop = self._stop_request.is_made
             if save or stop or meter.seconds >= SECONDS_BETWEEN_REPORTS:
                 self._report(meter, len(batches))
+            if stop:
+                self._reporter.message("saving the state; Ctrl-C again stops without it")
             if save or stop:
                 self.save()
             if stop:
@@ -162,7 +166,8 @@ class Trainer:
             validation = self._validate_quietly()
             if not math.isfinite(validation.score):
                 raise self._diverged(f"the {validation.metric} became {validation.score}")
-            is_best = selection.add(validation.score, step)
+            in_warmup = self._updater.in_warmup(position.total_steps)
+            is_best = selection.add(validation.score, step, in_warmup=in_warmup)
             report = ValidationReport(
                 validation,
                 epoch=position.epoch + 1,
@@ -223,12 +228,11 @@ class Trainer:
         with torch.random.fork_rng(devices=devices), torch.inference_mode():
             return self._validate()
 
-    def _announce_stop(self) -> None:
-        self._reporter.message("stopping as soon as the state is saved; Ctrl-C again: at once")
-
     def _interrupted(self) -> Interrupted:
+        epoch, batch = self._position.epoch, self._position.batch
+        where = f"in epoch {epoch + 1}" if batch else f"at the end of epoch {epoch}"
         return Interrupted(
-            f"stopped after step {self._updater.step}, in epoch {self._position.epoch + 1}",
+            f"stopped after step {self._updater.step}, {where}",
             why="you asked for it; nothing is lost",
             fix="Go on with the same command and --resume",
         )

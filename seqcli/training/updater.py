@@ -11,7 +11,7 @@ from seqcli.training.config import TrainingConfig
 from seqcli.training.meter import Meter
 from seqcli.training.optimizer import AveragedWeights, make_optimizer
 from seqcli.training.precision import choose_precision
-from seqcli.training.schedule import learning_rate_factor
+from seqcli.training.schedule import learning_rate_factor, warmup_within
 
 
 class Updater:
@@ -45,6 +45,10 @@ class Updater:
     def learning_rate(self) -> float:
         """The rate of the last update."""
         return float(self._optimizer.param_groups[0]["lr"])
+
+    def in_warmup(self, total_steps: int) -> bool:
+        """Whether the rate of a training of `total_steps` still rises."""
+        return self.step < warmup_within(total_steps, warmup_steps=self._config.warmup_steps)
 
     def update(self, batch: Batch, meter: Meter, *, total_steps: int) -> None:
         """Make one update of `total_steps`, and tell the meter."""

@@ -139,6 +139,18 @@ def test_tokenised_translations_are_warned_of(tmp_path: Path) -> None:
     assert warning.startswith("the translation looks tokenised")
 
 
+def test_translations_that_are_cut_off_are_counted_in_a_warning(tmp_path: Path) -> None:
+    class Cutting(WordByWord):
+        def translate(self, lines: Iterable[str]) -> Iterator[Translation]:
+            for line in lines:
+                stump = Hypothesis(line[:8], 0.0, 0.0, is_complete=len(line) <= 8)
+                yield Translation(line, (stump,))
+
+    source, reference = write(tmp_path / "src", SOURCE), write(tmp_path / "ref", REFERENCE)
+    (warning,) = evaluate_model(Cutting(), source, [reference]).warnings
+    assert warning.startswith("1 of 2 translations ")
+
+
 def test_scoring_files_imports_no_torch(tmp_path: Path) -> None:
     path = str(write(tmp_path / "out", ["a b c d e"]))
     program = (

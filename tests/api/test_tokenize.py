@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seqcli.api.tokenize import decode_file, encode_file, open_tokenizer, train_tokenizer
+from seqcli.api.tokenize import decode_file, encode_file, load_tokenizer, train_tokenizer
 from seqcli.cli.main import main
 from seqcli.errors import ModelError
 from seqcli.tokenizers import TOKENIZERS, TokenizerConfig
@@ -68,7 +68,7 @@ def test_pieces_are_the_default_and_both_forms_are_those_of_the_tokenizer(
     tokenizer: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     source = str(write(tmp_path / "lines", LINES))
-    loaded = open_tokenizer(tokenizer)
+    loaded = load_tokenizer(tokenizer)
     main(["tokenize", "encode", str(tokenizer), source])
     assert capsys.readouterr().out.split("\n")[:-1] == [
         " ".join(loaded.to_pieces(line)) for line in LINES
@@ -114,7 +114,7 @@ def test_all_options_of_training_reach_the_tokenizer(text: Path, tmp_path: Path)
     symbols = ["--user-symbol", "<a>", "--user-symbol", "<b>"]
     saved = tmp_path / "joint.model"
     assert main(["tokenize", "train", str(text), "-o", str(saved), *options, *symbols]) == 0
-    vocabulary = open_tokenizer(saved).vocabulary
+    vocabulary = load_tokenizer(saved).vocabulary
     assert len(vocabulary) == 80
     assert not vocabulary.has_bytes
     assert "<a>" in vocabulary
@@ -125,7 +125,7 @@ def test_several_files_are_learned_from_as_one(text: Path, tmp_path: Path) -> No
     other = write(tmp_path / "text.ru", ["жук"])
     config = TokenizerConfig(kind="characters")
     saved = train_tokenizer([text, other], tmp_path / "joint", config)
-    assert open_tokenizer(saved).vocabulary.pieces == (
+    assert load_tokenizer(saved).vocabulary.pieces == (
         train_on_lines([*TEXT, "жук"], config).vocabulary.pieces
     )
 
@@ -139,7 +139,7 @@ def test_an_existing_file_is_kept_unless_overwrite_is_said(
     assert "exists already" in capsys.readouterr().err
     assert (tmp_path / "joint.model").read_text() == "old"
     assert main([*command, "--overwrite"]) == 0
-    assert len(open_tokenizer(tmp_path / "joint.model").vocabulary) > 0
+    assert len(load_tokenizer(tmp_path / "joint.model").vocabulary) > 0
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_pieces_of_another_vocabulary_are_taken_by_their_letters(
     tokenizer: Path, tmp_path: Path
 ) -> None:
     source = write(tmp_path / "pieces", ["\u2581Quark \u2581Zwieback <0xC3> <0xA4> </s>"])
-    assert list(decode_file(open_tokenizer(tokenizer), source, as_ids=False)) == ["Quark Zwiebackä"]
+    assert list(decode_file(load_tokenizer(tokenizer), source, as_ids=False)) == ["Quark Zwiebackä"]
 
 
 @pytest.mark.parametrize("stem", ["tokenizer", "tokenizer-source"])
@@ -216,7 +216,7 @@ def test_the_source_tokenizer_of_a_model_is_found_in_its_folder(stem: str, tmp_p
     if stem != "tokenizer":
         other = train_on_lines(["xyz"], TokenizerConfig(kind="characters"))
         other.save(tmp_path, "tokenizer-target")
-    found = open_tokenizer(tmp_path)
+    found = load_tokenizer(tmp_path)
     assert found.vocabulary.fingerprint() == ours.vocabulary.fingerprint()
     source = write(tmp_path / "lines", LINES)
     encoded = list(encode_file(found, source, as_ids=True))
@@ -225,7 +225,7 @@ def test_the_source_tokenizer_of_a_model_is_found_in_its_folder(stem: str, tmp_p
 
 def test_a_folder_without_a_tokenizer_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="has no tokenizer"):
-        open_tokenizer(tmp_path)
+        load_tokenizer(tmp_path)
 
 
 def test_a_file_that_is_no_tokenizer_is_an_error(text: Path, capsys: Capture) -> None:

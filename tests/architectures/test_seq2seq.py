@@ -137,8 +137,8 @@ def test_words_are_dropped_on_both_sides_in_training_only() -> None:
         ({"encoder_stack": "residul"}, r"model\.encoder_stack .* did you mean 'residual'"),
         ({"attention": "genral"}, r"model\.attention .* did you mean 'general'"),
         ({"tie_embeddings": "some"}, r"model\.tie_embeddings cannot be 'some'"),
-        ({"dropout": 1.5}, r"model\.dropout must be from 0 to 1"),
-        ({"word_dropout": -0.1}, r"model\.word_dropout must be from 0 to 1"),
+        ({"dropout": 1.5}, r"model\.dropout must be from 0 to less than 1"),
+        ({"word_dropout": -0.1}, r"model\.word_dropout must be from 0 to less than 1"),
         (
             {"attention": "dot", "decoder_size": 300, "encoder_size": 100},
             r"model\.attention cannot be 'dot' where model\.decoder_size is 300",

@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from seqcli.architectures.seq2seq import Seq2SeqConfig
 from seqcli.data.batch import Batch, source_tensors
-from seqcli.decoding.search import longest_output
+from seqcli.decoding.search import MAX_LENGTH_RATIO, longest_output
 from seqcli.tokenizers import BOS, EOS, PAD, Tokenizer
 
 OTHER_NAMES = (  # of the weights of Seq2Seq
@@ -130,7 +130,7 @@ def greedy_tokens(model: PlainModel, sources: Sequence[Sequence[int]]) -> list[l
     keys_BSH = model.attention(states_BSH)
     tokens_BT = torch.full((len(sources), 1), BOS)
     ended_B = torch.zeros(len(sources), dtype=torch.bool)
-    for _ in range(longest_output(source_BS.shape[1])):
+    for _ in range(longest_output(source_BS.shape[1], MAX_LENGTH_RATIO)):
         logits_B1V, state = model.decode(tokens_BT[:, -1:], state, states_BSH, keys_BSH, mask_BS)
         token_B1 = logits_B1V.argmax(2)
         tokens_BT = torch.cat([tokens_BT, token_B1], dim=1)

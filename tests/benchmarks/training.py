@@ -22,7 +22,8 @@ from seqcli.data.dataset import Example
 from seqcli.tasks.translation import make_loss
 from seqcli.training.checkpoint import CheckpointFolder
 from seqcli.training.config import TrainingConfig
-from seqcli.training.precision import choose_precision, keep_freed_memory
+from seqcli.training.memory import bound_kernel_cache, keep_freed_memory
+from seqcli.training.precision import choose_precision
 from seqcli.training.report import Progress, Validation, ValidationReport
 from seqcli.training.trainer import Trainer
 from tests.benchmarks.corpus import VOCABULARY_SIZE, training_examples
@@ -134,6 +135,7 @@ def our_round(layers: int, groups: Groups) -> Round:
 @functools.cache
 def _our_model(layers: int) -> Seq2Seq:
     keep_freed_memory()
+    bound_kernel_cache()
     torch.manual_seed(1)
     sizes = msgspec.structs.asdict(_model_config(layers))
     return Seq2Seq(source_size=VOCABULARY_SIZE, target_size=VOCABULARY_SIZE, **sizes)

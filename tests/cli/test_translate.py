@@ -1,4 +1,4 @@
-"""`seqcli translate` through the door, with a tiny model that has learned next to nothing."""
+"""`seqcli translate` through the door, with a tiny model that has learned to end its output."""
 
 import io
 import json
@@ -14,9 +14,12 @@ import pytest
 
 from seqcli.api.train import train
 from seqcli.api.translate import load_translator
+from seqcli.bundle import read_facts
 from seqcli.cli.attention_drawing import draw_attention
 from seqcli.cli.main import main
 from seqcli.cli.training_display import QuietReporter
+from seqcli.decoding import search
+from seqcli.decoding.quantize import int8_works
 from seqcli.experiment import resolve_recipe
 from seqcli.translator import Hypothesis, Translation
 
@@ -26,11 +29,14 @@ LINES = ["ein Hund liest", "", "zwei Frau", "ein Mann rennt ein Buch", "rennt"]
 SIZES = ["embedding_size=16", "encoder_size=16", "encoder_layers=1", "decoder_size=32"]
 SETTINGS = [
     "tokenizer.kind=words",
-    "training.epochs=1",
+    "training.epochs=25",
+    "training.learning_rate=0.02",
     "training.batch_tokens=12",
     "training.warmup_steps=0",
     "evaluation.metric=loss",
     "decoding.max_source_length=50",
+    "model.dropout=0",
+    "model.word_dropout=0",
     *(f"model.{size}" for size in SIZES),
 ]
 
@@ -249,6 +255,23 @@ class TestInput:
         assert err.startswith("warning: long, line 2: ")
         assert err.count("\n") == 1
 
+    def test_an_output_that_is_cut_off_gives_a_warning_that_names_its_line(
+        self, model: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(search, "MARGIN", -4)
+        stumps = [
+            number
+            for number, translation in enumerate(one_by_one(model), start=1)
+            if not translation.hypotheses[0].is_complete
+        ]
+        assert stumps
+        assert main(["translate", model, "source"]) == 0
+        out, err = capsys.readouterr()
+        assert out.count("\n") == len(LINES)
+        assert [line.split(" is cut off ")[0] for line in err.splitlines()] == [
+            f"warning: source, line {number}: the output did not end and" for number in stumps
+        ]
+
     def test_each_line_is_answered_before_the_next_one_is_written(
         self, model: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -304,6 +327,36 @@ class TestOutput:
 
 
 class TestModel:
+    @pytest.mark.parametrize("precision", ["int8", "float32"])
+    def test_verbose_tells_what_translates_and_leaves_the_results_alone(
+        self, precision: str, model: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        command = ["translate", model, "source", "--precision", precision, "--beam", "3"]
+        assert main(command) == 0
+        plain = capsys.readouterr().out
+        assert main([*command, "--verbose", "--threads", "2"]) == 0
+        out, err = capsys.readouterr()
+        assert out == plain
+        facts = read_facts(Path(model))
+        for told in (model, f"format {facts.format}", f"{facts.parameters:,} parameters"):
+            assert told in err
+        assert "beam_width 3" in err
+        assert f"{precision if int8_works() else 'float32'}, 2 threads" in err
+
+    def test_float32_is_used_where_8_bit_integers_do_not_work_and_this_is_told(
+        self, model: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        command = ["translate", model, "source", "--format", "tsv"]
+        assert main([*command, "--precision", "float32"]) == 0
+        exact = capsys.readouterr()
+        monkeypatch.setattr("seqcli.api.translate.int8_works", lambda: False)
+        assert main([*command, "--quiet"]) == 0
+        assert capsys.readouterr() == exact
+        assert main(command) == 0
+        out, err = capsys.readouterr()
+        assert out == exact.out
+        assert "float32 is used" in err
+
     def test_a_name_that_is_no_model_is_an_error(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["translate", "no-such-model", "source"]) == 1
         out, err = capsys.readouterr()

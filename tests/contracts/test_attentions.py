@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 
 from seqcli.nn.attention import ATTENTIONS, Attention, Memory
-from seqcli.nn.masks import mask_of_lengths
+from tests.nn.padding import mask_of
 
 WIDTH = 6
-MASK_BS = mask_of_lengths(torch.tensor([5, 1, 3]), 5)
+MASK_BS = mask_of([5, 1, 3])
 
 each_attention = pytest.mark.parametrize("name", ATTENTIONS)
 

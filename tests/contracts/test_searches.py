@@ -43,21 +43,22 @@ each_search = pytest.mark.parametrize("search", SEARCHES.values(), ids=SEARCHES)
 @pytest.fixture(autouse=True)
 def short_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests prove as much, and take half as long."""
-    limit_output(monkeypatch, ratio=1, margin=7)
+    limit_output(monkeypatch, margin=7)
 
 
 def run(
     search: Search, model: Seq2Seq, sources: list[list[int]], **settings: float
 ) -> list[list[Candidate]]:
+    settings = {"max_length_ratio": 1, **settings}
     with torch.inference_mode():
         return search(ModelStepper(model), *source_tensors(sources), **settings)
 
 
 def written(candidate: Candidate) -> list[int]:
     """The tokens as the search wrote them, with the end of sentence if there was room for it."""
-    rows = len(candidate.attention)
-    assert rows in (len(candidate.tokens), len(candidate.tokens) + 1)
-    return [*candidate.tokens, EOS][:rows]
+    tokens = [*candidate.tokens, EOS] if candidate.is_complete else candidate.tokens
+    assert len(candidate.attention) == len(tokens)
+    return tokens
 
 
 def assert_same(found: list[list[Candidate]], expected: list[list[Candidate]]) -> None:
@@ -176,7 +177,8 @@ def test_a_model_that_never_ends_is_cut_at_the_longest_output(search: Search) ->
         assert candidates
         for candidate in candidates:
             assert EOS not in candidate.tokens
-            assert len(candidate.tokens) == longest_output(len(source) + 1)
+            assert len(candidate.tokens) == longest_output(len(source) + 1, 1)
+            assert not candidate.is_complete
 
 
 @each_search
@@ -184,6 +186,7 @@ def test_a_model_that_ends_at_once_gives_empty_outputs(search: Search) -> None:
     model = tiny_model(end_bias=1000.0)
     for candidates in run(search, model, SOURCES, with_attention=True):
         assert candidates[0].tokens == []
+        assert candidates[0].is_complete
         assert len(candidates[0].attention) == 1
         assert candidates[0].log_probability == pytest.approx(0)
 
@@ -203,7 +206,9 @@ def test_each_sentence_is_searched_by_its_own_probabilities(
     limit_output(monkeypatch, margin=4)
     stepper = TableStepper(random_tables(6, size=5, longest=4, seed=1))
     sources = [[4, 4, 4], [0], [3, 4], [1, 4, 4, 4], [4], [2]]
-    together = search(stepper, *source_tensors(sources))
-    alone = [search(stepper, *source_tensors([source]))[0] for source in sources]
+    together = search(stepper, *source_tensors(sources), max_length_ratio=0)
+    alone = [
+        search(stepper, *source_tensors([source]), max_length_ratio=0)[0] for source in sources
+    ]
     assert_same(together, alone)
     assert together[0] != together[2]

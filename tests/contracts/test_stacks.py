@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqcli.nn.masks import mask_of_lengths
 from seqcli.nn.stacks import STACKS
 from seqcli.nn.stacks.plain import PlainStack
+from tests.nn.padding import mask_of
 
 INPUT, HIDDEN, STEPS = 3, 4, 6
-MASK_BS = mask_of_lengths(torch.tensor([6, 1, 4]), STEPS)
+MASK_BS = mask_of([6, 1, 4])
 
 each_stack = pytest.mark.parametrize("name", STACKS)
 each_direction = pytest.mark.parametrize("bidirectional", [False, True])

@@ -195,7 +195,7 @@ def test_a_user_symbol_is_always_one_piece(kind: str) -> None:
     wanted = ["<sep>", "@", "<separate>", "@"]
     (sampled,) = tokenizer.sample_batch([line], alpha=0.5, seed=1)
     for ids in (tokenizer.encode(line), sampled):
-        pieces = [tokenizer.vocabulary.piece(index) for index in ids]
+        pieces = tokenizer.vocabulary.pieces_of(ids)
         assert [piece for piece in pieces if piece in symbols] == wanted
         assert tokenizer.from_pieces(pieces) == line
 

@@ -41,7 +41,7 @@ def neural(
     model = tiny_model(vocabulary=len(tokenizer.vocabulary), end_bias=1.5)
     return NeuralTranslator(
         stepper(model),
-        DecodingConfig(max_source_length=40, **decoding),
+        DecodingConfig(max_source_length=40, max_length_ratio=1, **decoding),
         source_tokenizer=tokenizer,
         target_tokenizer=tokenizer,
         num_best=decoding.get("beam_width", 1),
@@ -69,7 +69,7 @@ def translator(request: pytest.FixtureRequest) -> Translator:
 @pytest.fixture(autouse=True)
 def short_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests prove as much, and take half as long."""
-    limit_output(monkeypatch, ratio=1, margin=7)
+    limit_output(monkeypatch, margin=7)
 
 
 any_line = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n"), max_size=12)

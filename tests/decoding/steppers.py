@@ -97,9 +97,8 @@ def without_end(tokens: tuple[int, ...]) -> list[int]:
     return [token for token in tokens if token != EOS]
 
 
-def limit_output(monkeypatch: pytest.MonkeyPatch, *, ratio: int = 0, margin: int) -> None:
-    """Let searches write at most `ratio` times the source and `margin` more tokens."""
-    monkeypatch.setattr(search, "RATIO", ratio)
+def limit_output(monkeypatch: pytest.MonkeyPatch, *, margin: int) -> None:
+    """Let searches write `margin` tokens more than the ratio to the source allows."""
     monkeypatch.setattr(search, "MARGIN", margin)
 
 

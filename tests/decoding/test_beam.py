@@ -53,6 +53,7 @@ def search_tables(
         width=width,
         num_best=num_best,
         length_penalty=length_penalty,
+        max_length_ratio=0,
     )
 
 
@@ -176,7 +177,8 @@ def test_a_beam_of_two_finds_what_greedy_search_misses() -> None:
     logits_PV = torch.full((sum(SIZE**length for length in range(LONGEST)), SIZE), 0.25).log()
     logits_PV[0] = torch.tensor([1e-9, 0.4, 1e-9, 0.6]).log()
     logits_PV[1 + 1] = torch.tensor([1e-9, 1e-9, 1.0, 1e-9]).log()
-    (greedy,) = greedy_search(TableStepper(logits_PV[None]), *source_tensors([[0]]))
+    sources = source_tensors([[0]])
+    (greedy,) = greedy_search(TableStepper(logits_PV[None]), *sources, max_length_ratio=0)
     ((beam,),) = search_tables(logits_PV[None], width=2)
     assert greedy[0].tokens[0] == 3
     assert beam.tokens == [1]
@@ -190,7 +192,9 @@ def test_a_beam_of_one_is_greedy_search_in_tables(
 ) -> None:
     logits_TPV = tables(seed, end_bias=end_bias)
     sources = source_tensors([[table] for table in range(TABLES)])
-    greedy = greedy_search(TableStepper(logits_TPV), *sources, length_penalty=penalty)
+    greedy = greedy_search(
+        TableStepper(logits_TPV), *sources, length_penalty=penalty, max_length_ratio=0
+    )
     beam = search_tables(logits_TPV, width=1, length_penalty=penalty)
     for candidates, (expected,) in zip(beam, greedy, strict=True):
         assert_found(candidates, [(expected.score, expected.tokens, expected.log_probability)])

@@ -3,7 +3,6 @@ import torch
 
 from seqcli.data.batch import source_tensors
 from seqcli.decoding.greedy import greedy_search
-from seqcli.decoding.search import longest_output
 from seqcli.decoding.step import ModelStepper
 from seqcli.nn.attention import ATTENTIONS
 from seqcli.nn.stacks import STACKS
@@ -22,5 +21,5 @@ def test_each_token_is_the_most_probable_one_of_the_forward_pass(
     with torch.inference_mode():
         found = greedy_search(ModelStepper(model), *source_tensors(sources))
     for source, (candidate,) in zip(sources, found, strict=True):
-        expected = [*candidate.tokens, EOS][: longest_output(len(source) + 1)]
+        expected = [*candidate.tokens, EOS] if candidate.is_complete else candidate.tokens
         assert forced_log_probabilities(model, source, expected).argmax(1).tolist() == expected

@@ -34,7 +34,7 @@ each_strategy = pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.fixture(autouse=True)
 def short_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests prove as much, and take half as long."""
-    limit_output(monkeypatch, ratio=1, margin=7)
+    limit_output(monkeypatch, margin=7)
 
 
 def words(byte_fallback: bool = False) -> Tokenizer:
@@ -67,6 +67,15 @@ class RepeatingStepper:
         return logits_RV, DecoderState(following_1R1, following_1R1), weights_RS
 
 
+class SpellingStepper(RepeatingStepper):
+    """Writes each source token three times, so that its output is long."""
+
+    def encode(self, source_BS: Tensor, mask_BS: Tensor) -> tuple[Memory, DecoderState]:
+        return super().encode(
+            source_BS.repeat_interleave(3, dim=1), mask_BS.repeat_interleave(3, dim=1)
+        )
+
+
 class NoStepper:
     """Must not be asked."""
 
@@ -92,7 +101,7 @@ def make_translator(
     tokenizer = tokenizer or words()
     return NeuralTranslator(
         stepper or RepeatingStepper(len(tokenizer.vocabulary)),
-        DecodingConfig(**settings),
+        DecodingConfig(**{"max_length_ratio": 1, **settings}),
         source_tokenizer=tokenizer,
         target_tokenizer=tokenizer,
         num_best=num_best,
@@ -184,6 +193,30 @@ def test_a_line_too_long_for_one_search_is_translated_in_parts(strategy: str, co
     assert translation.num_parts == math.ceil(count / 5)
     assert all(length <= 5 + 1 for _, length in stepper.shapes)  # the end of sentence is one more
     assert sum(rows for rows, _ in stepper.shapes) == translation.num_parts
+
+
+@each_strategy
+@pytest.mark.parametrize("max_source_length", [400, 9])
+def test_an_output_has_the_room_that_the_ratio_gives_and_says_if_it_is_cut_off(
+    strategy: str, max_source_length: int
+) -> None:
+    stepper = SpellingStepper(len(words().vocabulary))
+    settings = {"strategy": strategy, "max_source_length": max_source_length}
+    line = " ".join(WORDS[:9] * 2)
+    in_full = [word for word in line.split() for _ in range(3)]
+
+    enough = make_translator(stepper, max_length_ratio=3.0, **settings)
+    (hypothesis,) = next(enough.translate([line])).hypotheses
+    assert hypothesis.text.split() == in_full
+    assert hypothesis.is_complete
+
+    scarce = make_translator(stepper, max_length_ratio=1.5, **settings)
+    short, long = scarce.translate(["a man", line])
+    assert short.hypotheses[0].is_complete
+    assert not long.hypotheses[0].is_complete
+    assert len(long.text.split()) == sum(
+        int(1.5 * (18 // long.num_parts + 1)) + 7 for _ in range(long.num_parts)
+    )
 
 
 @pytest.mark.parametrize("count", [1, 5, 11, 23])
@@ -342,6 +375,8 @@ def test_no_hypotheses_are_refused(num_best: int) -> None:
         ("beam_width", 0),
         ("batch_sentences", -1),
         ("max_source_length", 0),
+        ("max_length_ratio", 0.0),
+        ("max_length_ratio", math.inf),
         ("length_penalty", -0.1),
         ("length_penalty", 11.0),
         ("length_penalty", math.nan),

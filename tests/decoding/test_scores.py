@@ -29,9 +29,10 @@ def test_the_norm_never_falls_with_the_length_on_which_the_bound_of_a_search_res
     assert length_norm(length + 1, penalty) >= length_norm(length, penalty)
 
 
-@given(lengths)
-def test_a_longer_source_may_have_a_longer_output(length: int) -> None:
-    assert length < longest_output(length) < longest_output(length + 1)
+@given(lengths, st.floats(1, 50))
+def test_a_longer_source_may_have_a_longer_output(length: int, ratio: float) -> None:
+    assert length * ratio < longest_output(length, ratio) < longest_output(length + 1, ratio)
+    assert longest_output(length, ratio) <= longest_output(length, ratio + 0.5)
 
 
 def test_attention_is_cut_to_the_source() -> None:

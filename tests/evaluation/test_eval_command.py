@@ -175,19 +175,24 @@ class TestModel:
         loaded: list[tuple[str, dict[str, object]]],
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        arguments = ["my-model", "--source", "out", "--reference", "ref", "--beam", "7"]
-        assert evaluate(*arguments, "-o", "kept", "--metrics", "bleu", "--width", "3") == 0
+        arguments = ["my-model", "--source", "out", "--reference", "ref", "--metrics", "bleu"]
+        assert evaluate(*arguments, "-o", "kept", "--width", "3") == 0
         shouted = [line.upper() for line in HYPOTHESES]
         (bleu,) = score_lines(shouted, [REFERENCES], ["bleu"])
         assert capsys.readouterr() == (f"BLEU {bleu.value:.3f}  {bleu.signature}\n", "")
         assert Path("kept").read_text(encoding="utf-8") == "".join(f"{line}\n" for line in shouted)
-        assert loaded == [("my-model", {"beam_width": 7})]
+        assert [model for model, _ in loaded] == ["my-model"]
 
-    def test_the_beam_is_the_models_own_unless_it_is_given(
+    def test_beam_and_threads_reach_the_model_if_they_are_given(
         self, loaded: list[tuple[str, dict[str, object]]]
     ) -> None:
-        assert evaluate("my-model", "--source", "out", "--reference", "ref") == 0
-        assert loaded == [("my-model", {"beam_width": None})]
+        arguments = ["my-model", "--source", "out", "--reference", "ref"]
+        assert evaluate(*arguments) == 0
+        assert evaluate(*arguments, "--beam", "7", "--threads", "3") == 0
+        assert [options for _, options in loaded] == [
+            {"beam_width": None, "threads": None},
+            {"beam_width": 7, "threads": 3},
+        ]
 
     @pytest.mark.usefixtures("loaded")
     def test_nothing_is_kept_of_a_run_that_fails(self, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,12 +6,12 @@ from torch import Tensor
 
 from seqcli.nn.attention import ATTENTIONS, Memory
 from seqcli.nn.decoder import Decoder, DecoderState
-from seqcli.nn.masks import mask_of_lengths
 from seqcli.nn.stacks import STACKS
+from tests.nn.padding import mask_of
 
 INPUT, WIDTH, LAYERS = 3, 4, 2
 LENGTHS = (5, 1, 3)
-MASK_BS = mask_of_lengths(torch.tensor(LENGTHS), 5)
+MASK_BS = mask_of(LENGTHS)
 
 
 def build(*, stack: str = "residual", attention: str = "general", dropout: float = 0.0) -> Decoder:

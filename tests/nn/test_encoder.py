@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from seqcli.nn.encoder import Encoder
-from seqcli.nn.masks import mask_of_lengths
+from tests.nn.padding import mask_of
 
-MASK_BS = mask_of_lengths(torch.tensor([5, 2]), 5)
+MASK_BS = mask_of([5, 2])
 
 
 def build(dropout: float = 0.0) -> Encoder:

@@ -1,24 +1,13 @@
-"""Masks and reversal against plain lists."""
+"""Reversal against plain lists."""
 
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
 
-from seqcli.nn.masks import mask_of_lengths, reorder_time, reversal_of
+from seqcli.nn.masks import reorder_time, reversal_of
+from tests.nn.padding import mask_of
 
 lengths = st.lists(st.integers(0, 9), min_size=1, max_size=6)
-
-
-def mask_of(row_lengths: list[int], padding: int) -> Tensor:
-    return mask_of_lengths(torch.tensor(row_lengths), max(row_lengths) + padding)
-
-
-@given(lengths, st.integers(0, 3))
-def test_a_mask_is_true_on_real_tokens(row_lengths: list[int], padding: int) -> None:
-    longest = max(row_lengths) + padding
-    expected = [[True] * n + [False] * (longest - n) for n in row_lengths]
-    assert mask_of(row_lengths, padding).tolist() == expected
 
 
 @given(lengths, st.integers(0, 3))

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from seqcli.nn.masks import mask_of_lengths
 from seqcli.nn.recurrent import BidirectionalLSTMLayer, LSTMLayer, State
+from tests.nn.padding import mask_of
 
 INPUT, HIDDEN = 5, 4
 LENGTHS = (6, 1, 4)
@@ -73,7 +73,7 @@ def test_a_layer_starts_from_zero_without_a_state() -> None:
 def test_both_directions_are_two_runs_on_the_text_and_the_reversed_text_of_each_row() -> None:
     layer = BidirectionalLSTMLayer(input_size=INPUT, hidden_size=HIDDEN).double()
     inputs_BSE = inputs_of()
-    states_BSH = layer(inputs_BSE, mask_of_lengths(torch.tensor(LENGTHS), 6))
+    states_BSH = layer(inputs_BSE, mask_of(LENGTHS))
     for row, length in enumerate(LENGTHS):
         text_1SE = inputs_BSE[row : row + 1, :length]
         forward_1SH, _ = layer.forwards(text_1SE)
@@ -86,7 +86,7 @@ def test_both_directions_equal_the_packed_lstm_of_torch_in_values_and_gradients(
     layer = BidirectionalLSTMLayer(input_size=INPUT, hidden_size=HIDDEN).double()
     twin = torch_twin(layer)
     inputs_BSE = inputs_of()
-    mask_BS = mask_of_lengths(torch.tensor(LENGTHS), 6)
+    mask_BS = mask_of(LENGTHS)
     direction_BSH = torch.randn(3, 6, 2 * HIDDEN, dtype=torch.float64) * mask_BS.unsqueeze(2)
     packed = pack_padded_sequence(inputs_BSE, LENGTHS, batch_first=True, enforce_sorted=False)
     theirs_BSH, _ = pad_packed_sequence(twin(packed)[0], batch_first=True)

@@ -9,7 +9,13 @@ from seqcli.data.dataset import Example, ParallelDataset
 from seqcli.decoding.neural_translator import DecodingConfig, NeuralTranslator
 from seqcli.decoding.step import ModelStepper
 from seqcli.evaluation import METRICS
-from seqcli.tasks.translation import build_model, make_loss, make_loss_validation, make_validation
+from seqcli.tasks.translation import (
+    build_model,
+    length_ratio,
+    make_loss,
+    make_loss_validation,
+    make_validation,
+)
 from seqcli.tokenizers import EOS, Tokenizer, TokenizerConfig, train_tokenizer
 from tests.decoding.steppers import forced_log_probabilities, random_sources, tiny_model
 
@@ -44,6 +50,25 @@ def test_a_model_has_the_sizes_of_both_vocabularies() -> None:
     assert model.target_embedding.weight.shape == (len(target_tokenizer.vocabulary), 6)
     assert model.output_weight.shape == (len(target_tokenizer.vocabulary), 6)
     assert model.word_dropout == config.word_dropout
+
+
+def pairs_of(source: int, target: int, *, count: int) -> list[Example]:
+    return [Example([4] * source, [4] * target)] * count
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "ratio"), [(1, 1, 2.0), (10, 20, 2.0), (5, 11, 2.2), (3, 10, 3.4)]
+)
+def test_the_length_ratio_is_rounded_up_to_tenths_but_not_below_two(
+    source: int, target: int, ratio: float
+) -> None:
+    assert length_ratio(pairs_of(source, target, count=7)) == ratio
+
+
+def test_one_pair_in_a_thousand_may_exceed_the_length_ratio() -> None:
+    odd = pairs_of(1, 150, count=1)
+    assert length_ratio([*odd, *pairs_of(2, 5, count=999)]) == 2.5
+    assert length_ratio([*odd, *pairs_of(2, 5, count=998)]) == 150
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])

@@ -88,9 +88,7 @@ def test_nothing_but_the_best_segmentation_is_left_at_the_end_of_the_scale() -> 
 def test_bpe_that_drops_all_merges_is_left_with_characters() -> None:
     tokenizer = train_tokenizer(TEXT, TokenizerConfig(kind="bpe"))
     (ids,) = tokenizer.sample_batch([TEXT[0]], alpha=1.0, seed=1)
-    assert [tokenizer.vocabulary.piece(index) for index in ids] == list(
-        ("\u2581" + TEXT[0]).replace(" ", "\u2581")
-    )
+    assert tokenizer.vocabulary.pieces_of(ids) == list(("\u2581" + TEXT[0]).replace(" ", "\u2581"))
 
 
 def test_words_take_their_space_along_and_very_long_ones_are_cut() -> None:

@@ -16,16 +16,10 @@ from seqcli.tokenizers.vocabulary import (
 def test_ids_and_pieces_are_each_others_inverse() -> None:
     vocabulary = Vocabulary([*SPECIAL_PIECES, "a", "\u2581b"])
     assert [vocabulary.id(piece) for piece in vocabulary.pieces] == list(range(len(vocabulary)))
-    assert [vocabulary.piece(index) for index in range(6)] == list(vocabulary.pieces)
+    assert vocabulary.pieces_of(range(6)) == list(vocabulary.pieces)
     assert vocabulary.id("c") == UNK
     assert "a" in vocabulary
     assert "c" not in vocabulary
-
-
-@pytest.mark.parametrize("index", [-1, 5])
-def test_an_id_out_of_range_has_no_piece(index: int) -> None:
-    with pytest.raises(IndexError):
-        Vocabulary([*SPECIAL_PIECES, "a"]).piece(index)
 
 
 @pytest.mark.parametrize(
@@ -46,8 +40,8 @@ def test_the_fingerprint_is_a_sha256_that_tells_order_and_borders_of_pieces() ->
 
 def test_text_is_spelled_in_the_bytes_of_its_utf_8() -> None:
     vocabulary = Vocabulary([*SPECIAL_PIECES, *BYTE_PIECES])
-    spelled = b"".join(piece_bytes(vocabulary.piece(index)) for index in vocabulary.spell("漢é "))
-    assert spelled == "漢é ".encode()
+    pieces = vocabulary.pieces_of(vocabulary.spell("漢é "))
+    assert b"".join(map(piece_bytes, pieces)) == "漢é ".encode()
 
 
 def test_without_bytes_text_is_spelled_as_one_unk() -> None:

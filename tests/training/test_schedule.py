@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from seqcli.training.schedule import FLOOR, SCHEDULES, learning_rate_factor
+from seqcli.training.schedule import FLOOR, SCHEDULES, learning_rate_factor, warmup_within
 
 
 def factor(schedule: str, step: int, *, warmup: int = 10, total: int = 100) -> float:
@@ -36,3 +36,10 @@ def test_constant_stays_at_the_peak() -> None:
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_no_warm_up_starts_at_the_peak(schedule: str) -> None:
     assert factor(schedule, 0, warmup=0) == pytest.approx(1.0)
+
+
+def test_a_short_training_has_its_warm_up_cut_to_an_eighth() -> None:
+    assert factor("constant", 24, warmup=400, total=200) == pytest.approx(1.0)
+    assert factor("constant", 9, warmup=400, total=200) == pytest.approx(10 / 25)
+    assert factor("constant", 199, warmup=400, total=8900) == pytest.approx(200 / 400)
+    assert warmup_within(3, warmup_steps=400) == 0

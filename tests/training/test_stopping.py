@@ -40,6 +40,18 @@ def test_patience_ends_after_that_many_validations_without_a_new_best(
     assert exhausted == [False, False, False, False, True]
 
 
+def test_scores_of_the_warm_up_do_not_count_for_patience_but_for_the_best() -> None:
+    selection = Selection(keep=1, patience=2, higher_is_better=True)
+    for step, (score, in_warmup) in enumerate(
+        [(5.0, True), (1.0, True), (1.0, True), (1.0, False), (6.0, True), (2.0, False)]
+    ):
+        selection.add(score, step, in_warmup=in_warmup)
+        assert not selection.exhausted
+    assert selection.best == [(6.0, 4)]
+    selection.add(3.0, 6)
+    assert selection.exhausted
+
+
 def test_a_patience_of_zero_never_ends() -> None:
     selection = Selection(keep=1, patience=0, higher_is_better=True)
     for step in range(50):

@@ -139,12 +139,73 @@ def test_a_request_during_validation_stops_after_it(tmp_path: Path) -> None:
         os.kill(os.getpid(), signal.SIGINT)
         return 1.0
 
-    with pytest.raises(Interrupted, match="after step 4, in epoch 2"):
+    with pytest.raises(Interrupted, match="after step 4, at the end of epoch 1"):
         make_trainer(tmp_path, score=score).train()
     trainer = make_trainer(tmp_path)
     assert trainer.resume()
     assert trainer._position.epoch == 1
     assert trainer._position.batch == 0
+
+
+def test_a_request_after_the_last_epoch_stops_before_anything_else(tmp_path: Path) -> None:
+    recorder = Recorder()
+
+    def score() -> float:
+        if len(recorder.validations) == CONFIG.epochs:  # the one of the mean of the best
+            os.kill(os.getpid(), signal.SIGINT)
+        return float(len(recorder.validations))
+
+    with pytest.raises(Interrupted, match="after step 12, at the end of epoch 3"):
+        make_trainer(tmp_path, recorder=recorder, score=score).train()
+    again = Recorder()
+    trainer = make_trainer(tmp_path, recorder=again)
+    assert trainer.resume()
+    trainer.train()
+    assert not again.steps
+    assert "mean of the 2 best checkpoints" in again.messages[-1]
+
+
+def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        make_trainer(tmp_path, recorder=Recorder(send_at(2, signal.SIGINT))).train()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_request_is_announced_by_the_loop_and_not_amid_what_is_being_said(
+    tmp_path: Path,
+) -> None:
+    said: list[str] = []
+
+    class Speaker(Recorder):
+        def message(self, text: str) -> None:
+            said.append(text)
+
+        def progress(self, progress: Progress) -> None:
+            if progress.step == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+            said.append(f"step {progress.step}")
+
+    with pytest.raises(Interrupted):
+        make_trainer(tmp_path, recorder=Speaker()).train()
+    assert said[1] == "step 2"
+    assert "saving the state" in said[-1]
+
+
+def test_patience_is_not_tried_in_the_warm_up(tmp_path: Path) -> None:
+    """16 epochs of 4 steps: the warm-up, cut to 8 of 64 steps, covers the first validation."""
+    config = TrainingConfig(epochs=16, patience=1, warmup_steps=400, precision="float32")
+    recorder, scores = Recorder(), iter([3.0] + [2.0] * 20)
+    make_trainer(tmp_path, config=config, recorder=recorder, score=lambda: next(scores)).train()
+    assert [report.validations_since_best for report in recorder.validations] == [0, 1]
+    longer = TrainingConfig(epochs=24, patience=1, warmup_steps=400, precision="float32")
+    recorder, scores = Recorder(), iter([3.0] + [2.0] * 20)
+    make_trainer(
+        tmp_path / "b", config=longer, recorder=recorder, score=lambda: next(scores)
+    ).train()
+    assert [report.validations_since_best for report in recorder.validations] == [0, 0, 1]
 
 
 def test_a_second_ctrl_c_ends_at_once_and_the_training_can_still_go_on(tmp_path: Path) -> None:

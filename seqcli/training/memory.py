@@ -1,0 +1,31 @@
+"""How the process keeps memory: as much as a step needs again, and no more."""
+
+import ctypes
+import os
+
+KERNELS_KEPT = 16
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # names of glibc's mallopt(3)
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep the blocks of up to 32 MB that each training step frees and asks for again.
+
+    By default it returns them to the system, and every step pays for thousands of page faults.
+    Elsewhere than on glibc this does nothing.
+    """
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):
+        return
+    mallopt(M_MMAP_THRESHOLD, 32 << 20)
+    mallopt(M_TRIM_THRESHOLD, 512 << 20)
+    mallopt(M_TOP_PAD, 64 << 20)
+
+
+def bound_kernel_cache() -> None:
+    """Let oneDNN keep its kernels, with their memory, for the latest few shapes of batches only.
+
+    It keeps 1024 by default, which comes to gigabytes in a training, where hardly a shape comes
+    twice. To be called before its first use; a value that the user has set stays.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(KERNELS_KEPT))

@@ -1,0 +1,213 @@
+"""What a training does with the folder that it finds; `test_train.py` looks at the training."""
+
+import errno
+import gzip
+import os
+from pathlib import Path
+
+import pytest
+
+from seqcli.bundle import FACTS, TRAINING, WEIGHTS
+from seqcli.errors import ConfigError, DataError, OutputError, UsageError
+from seqcli.text.lines import write_atomically
+from seqcli.training.interruption import Interrupted
+from tests.api.trainings import Corpus, Recorder, ask_to_stop_at, contents, recipe_of, train_at
+
+pytestmark = pytest.mark.usefixtures("one_thread_and_a_report_each_step")
+
+
+def test_resume_with_another_recipe_names_the_keys_with_both_values(
+    tmp_path: Path, corpus: Corpus
+) -> None:
+    with pytest.raises(Interrupted):
+        train_at(tmp_path / "model", recipe_of(corpus), Recorder(ask_to_stop_at(2)))
+    other = recipe_of(corpus, "model.dropout=0.35", "data.max_length=50", "decoding.beam_width=2")
+    with pytest.raises(ConfigError) as raised:
+        train_at(tmp_path / "model", other, resume=True)
+    assert "model.dropout (0.2 before, 0.35 now)" in raised.value.what
+    assert "data.max_length (200 before, 50 now)" in raised.value.what
+    assert "decoding.beam_width (5 before, 2 now)" in raised.value.what
+    assert "seed" not in raised.value.what
+
+
+def test_resume_with_other_text_is_refused_and_a_copy_of_the_text_is_not(
+    tmp_path: Path, corpus: Corpus
+) -> None:
+    folder, recipe = tmp_path / "model", recipe_of(corpus, "training.epochs=1")
+    with pytest.raises(Interrupted):
+        train_at(folder, recipe, Recorder(ask_to_stop_at(2)))
+    before = contents(folder)
+    for name in corpus:
+        path = Path(corpus[name][1])
+        text = path.read_bytes()
+        path.write_bytes(text.replace(b"a", b"b", 1))
+        with pytest.raises(DataError, match="text is not what it was") as raised:
+            train_at(folder, recipe, resume=True)
+        assert "--overwrite" in raised.value.fix
+        assert contents(folder) == before
+        path.write_bytes(gzip.compress(text))  # the same lines
+    train_at(folder, recipe, resume=True)
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_resume_without_a_training_simply_starts(
+    tmp_path: Path, corpus: Corpus, exists: bool
+) -> None:
+    folder = tmp_path / "inner" / "model"
+    if exists:
+        folder.mkdir(parents=True)
+    train_at(folder, recipe_of(corpus, "training.epochs=1"), resume=True)
+    assert (folder / WEIGHTS).is_file()
+
+
+def test_where_there_is_nothing_to_resume_resume_is_not_advised(
+    tmp_path: Path, corpus: Corpus
+) -> None:
+    with pytest.raises(OutputError, match="no training to go on with") as raised:
+        train_at(tmp_path, recipe_of(corpus), resume=True)  # here is the text
+    assert "--resume" not in raised.value.fix
+
+
+def test_an_existing_folder_is_replaced_only_if_it_is_a_model_and_one_asks(
+    tmp_path: Path, corpus: Corpus
+) -> None:
+    recipe = recipe_of(corpus, "training.epochs=1")
+    folder = tmp_path / "model"
+    train_at(folder, recipe)
+    before = contents(folder)
+    with pytest.raises(OutputError, match="exists already") as raised:
+        train_at(folder, recipe)
+    assert "--resume" in raised.value.fix
+    assert "--overwrite" in raised.value.fix
+    with pytest.raises(UsageError, match="do not go together"):
+        train_at(folder, recipe, resume=True, overwrite=True)
+    assert contents(folder) == before
+    (folder / "stale").mkdir()
+    train_at(folder, recipe, overwrite=True)
+    assert not (folder / "stale").exists()
+
+
+@pytest.mark.parametrize("name", ["train", "valid", "test"])
+def test_a_folder_that_holds_the_text_is_not_overwritten(
+    tmp_path: Path, corpus: Corpus, name: str
+) -> None:
+    folder = tmp_path / "model"
+    train_at(folder, recipe_of(corpus, "training.epochs=1"))
+    inside = folder / "data" / "text"
+    inside.parent.mkdir()
+    inside.write_bytes(Path(corpus["valid"][1]).read_bytes())
+    link = tmp_path / "link"
+    link.symlink_to(inside)
+    before = contents(folder)
+    recipe = recipe_of({**corpus, name: (corpus["valid"][0], str(link))})
+    with pytest.raises(OutputError, match=r"link is in .*so .* is not overwritten"):
+        train_at(folder, recipe, overwrite=True)
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_a_folder_that_is_no_model_is_left_alone(
+    tmp_path: Path, corpus: Corpus, overwrite: bool
+) -> None:
+    folder = tmp_path / "thesis"
+    folder.mkdir()
+    (folder / "chapter.txt").write_text("years of work")
+    with pytest.raises(OutputError, match="is not a model's folder" if overwrite else "exists"):
+        train_at(folder, recipe_of(corpus), overwrite=overwrite)
+    assert contents(folder) == {"chapter.txt": b"years of work"}
+    with pytest.raises(OutputError, match="is a file"):
+        train_at(folder / "chapter.txt", recipe_of(corpus), overwrite=overwrite)
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "content", "message"),
+    [
+        ("train", 0, None, "cannot read .*train.source"),
+        ("valid", 1, None, "cannot read .*valid.target"),
+        ("train", 1, "a\nb\n", "has 40 lines but .*train.target has 2"),
+        ("valid", 1, "a\n", "has 6 lines but .*valid.target has 1"),
+        ("test", 0, "a\n", "has 1 lines but"),
+        ("train", 0, "", "train.source is empty"),
+        ("test", 1, "", "is empty"),
+        ("train", 0, "\n" * 40, "none of the 40 training pairs can be used"),
+    ],
+)
+def test_a_fault_of_the_data_shows_before_an_existing_model_is_deleted(
+    tmp_path: Path, corpus: Corpus, name: str, side: int, content: str | None, message: str
+) -> None:
+    folder = tmp_path / "model"
+    (folder / TRAINING).mkdir(parents=True)
+    (folder / FACTS).write_text("a model that was dear")
+    before = contents(folder)
+    test = tmp_path / "test.source", tmp_path / "test.target"
+    for copy, original in zip(test, corpus["valid"], strict=True):
+        copy.write_text(Path(original).read_text())
+    files = {**corpus, "test": (str(test[0]), str(test[1]))}
+    recipe = recipe_of(files, "tokenizer.vocabulary_size=none")
+    broken = Path(files[name][side])
+    broken.unlink() if content is None else broken.write_text(content)
+    with pytest.raises(DataError, match=message):
+        train_at(folder, recipe, overwrite=True)
+    assert contents(folder) == before
+
+
+def test_a_vocabulary_that_the_text_does_not_allow_deletes_nothing_either(
+    tmp_path: Path, corpus: Corpus
+) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / FACTS).write_text("a model that was dear")
+    with pytest.raises(ConfigError, match="9000 is too large"):
+        train_at(folder, recipe_of(corpus, "tokenizer.vocabulary_size=9000"), overwrite=True)
+    assert contents(folder) == {FACTS: b"a model that was dear"}
+
+
+def test_a_folder_that_cannot_be_made_is_left_empty_so_that_the_next_attempt_works(
+    tmp_path: Path, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, recipe = tmp_path / "model", recipe_of(corpus, "training.epochs=1")
+    calls = iter(range(9))
+    fsync = os.fsync
+
+    def fail_third(file: int) -> None:
+        if next(calls) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", fail_third)
+    with pytest.raises(OutputError, match="No space left"):
+        train_at(folder, recipe)
+    monkeypatch.undo()
+    assert not list(folder.iterdir())
+    train_at(folder, recipe)
+
+
+@pytest.mark.parametrize("place", [".", TRAINING])
+def test_what_a_killed_process_left_half_written_is_removed(
+    tmp_path: Path, corpus: Corpus, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    def die(*_: object) -> None:
+        raise OSError("killed")
+
+    folder, recipe = tmp_path / "model", recipe_of(corpus, "training.epochs=1")
+    with pytest.raises(Interrupted):
+        train_at(folder, recipe, Recorder(ask_to_stop_at(2)))
+    whole = contents(folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", die)
+        patch.setattr(Path, "unlink", lambda self: None)  # the dead do not tidy up
+        with pytest.raises(OutputError, match="killed"), write_atomically(folder / place / "file"):
+            pass
+    (left,) = contents(folder).keys() - whole.keys()
+    train_at(folder, recipe, resume=True)
+    assert not (folder / left).exists()
+
+
+def test_a_name_that_is_not_utf_8_is_refused_before_anything_is_done(
+    tmp_path: Path, corpus: Corpus
+) -> None:
+    folder = tmp_path / os.fsdecode(b"mod\xe9le")
+    with pytest.raises(OutputError, match="is not UTF-8") as raised:
+        train_at(folder, recipe_of(corpus))
+    raised.value.what.encode()  # can be shown
+    assert not folder.exists()

@@ -1,0 +1,76 @@
+"""Small trainings, stopped where a test wants it."""
+
+import os
+import random
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from seqcli.api.train import train
+from seqcli.bundle import Facts
+from seqcli.experiment import Recipe, resolve_recipe
+from seqcli.training.report import Progress, ValidationReport
+
+SETTINGS = (
+    "data.subword_sampling=0.5",
+    "tokenizer.vocabulary_size=40",
+    "tokenizer.byte_fallback=false",
+    "model.embedding_size=8",
+    "model.encoder_size=8",
+    "model.encoder_layers=1",
+    "model.decoder_size=8",
+    "model.dropout=0.2",
+    "model.word_dropout=0.2",
+    "training.epochs=2",
+    "training.batch_tokens=60",
+    "training.warmup_steps=4",
+    "training.precision=float32",
+)
+
+Corpus = dict[str, tuple[str, str]]
+
+
+class Recorder:
+    """Keeps messages and validations, and calls `at_step` with the step of each progress."""
+
+    def __init__(self, at_step: Callable[[int], None] = lambda step: None) -> None:
+        self.messages: list[str] = []
+        self.validations: list[ValidationReport] = []
+        self._at_step = at_step
+
+    def message(self, text: str) -> None:
+        self.messages.append(text)
+
+    def progress(self, progress: Progress) -> None:
+        self._at_step(progress.step)
+
+    def validated(self, report: ValidationReport) -> None:
+        self.validations.append(report)
+
+
+def recipe_of(corpus: Corpus, *assignments: str) -> Recipe:
+    return resolve_recipe(None, files=corpus, assignments=[*SETTINGS, *assignments], seed=5)
+
+
+def train_at(folder: Path, recipe: Recipe, recorder: Recorder | None = None, **how: Any) -> Facts:
+    torch.manual_seed(random.randrange(1000))  # the result depends on the recipe alone
+    return train(recipe, folder, reporter=recorder or Recorder(), device="cpu", **how)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def ask_to_stop_at(*steps: int) -> Callable[[int], None]:
+    def at_step(step: int) -> None:
+        if step in steps:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    return at_step
