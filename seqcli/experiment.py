@@ -105,7 +105,7 @@ def sizes_for(num_pairs: int) -> dict[str, Any]:
     Small corpora get small, strongly regularised models, as Sennrich and Zhang (2019) found best.
     """
     if num_pairs < 5_000:
-        few = num_pairs < 1_000  # few updates an epoch, and a noisy score at its end
+        few = num_pairs < 1_000  # few updates an epoch, and a score too noisy to stop by
         return {
             "model": {
                 "embedding_size": 128,
@@ -117,7 +117,7 @@ def sizes_for(num_pairs: int) -> dict[str, Any]:
                 "batch_tokens": 1000,
                 "epochs": 200 if few else 60,
                 "warmup_steps": 200,
-                "patience": 40 if few else 10,
+                "patience": 0 if few else 10,
             },
         }
     if num_pairs < 200_000:

@@ -39,7 +39,7 @@ def test_larger_corpora_get_larger_models_with_less_dropout() -> None:
     tiny = from_dict(sizes_for(999), Recipe, origin="sizes")
     assert tiny.model == small.model
     assert tiny.training.epochs > small.training.epochs
-    assert tiny.training.patience > small.training.patience
+    assert tiny.training.patience == 0
 
 
 def test_without_a_recipe_the_sizes_are_those_of_the_training_text(tmp_path: Path) -> None:
