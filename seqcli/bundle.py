@@ -198,9 +198,11 @@ def read_facts(folder: Path) -> Facts:
         )
     try:
         raw = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-        if raw.get("format") != FORMAT:
+        if "format" not in raw:
+            raise _broken(folder, f"{FACTS} is not of a model of seqcli")
+        if raw["format"] != FORMAT:
             raise ModelError(
-                f"{folder} has format {raw.get('format')!r}; this version reads {FORMAT}",
+                f"{folder} has format {raw['format']!r}; this version reads {FORMAT}",
                 why="it was written by another version of seqcli",
                 fix="Use that version, or train the model again",
             )

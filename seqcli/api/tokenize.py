@@ -45,9 +45,13 @@ def train_tokenizer(
 
 
 def load_tokenizer(path: Path) -> Tokenizer:
-    """Load a tokenizer's file, or the (source) tokenizer of a model's folder. Raises ModelError."""
+    """Load a tokenizer's file, or the (source) tokenizer of a model's folder. Raises ModelError.
+
+    The suffix of the file may be left out, as in training.
+    """
     if not path.is_dir():
-        return load_file(path)
+        named = [path, *(path.with_name(path.name + suffix) for suffix in SUFFIXES)]
+        return load_file(next((file for file in named if file.is_file()), path))
     for stem in STEMS:
         for suffix in SUFFIXES:
             if (file := path / f"{stem}{suffix}").is_file():

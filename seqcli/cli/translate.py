@@ -24,7 +24,8 @@ BeamOption = Annotated[
 ]
 GreedyOption = Annotated[bool, typer.Option("--greedy", help="Take the best token each time.")]
 PenaltyOption = Annotated[
-    float | None, typer.Option(min=0, help="Larger: longer output.", show_default="the model's")
+    float | None,
+    typer.Option(min=0, max=10, help="Larger: longer output.", show_default="the model's"),
 ]
 BestOption = Annotated[int, typer.Option("--nbest", min=1, help="Hypotheses a line.")]
 BatchOption = Annotated[

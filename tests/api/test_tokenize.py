@@ -231,3 +231,9 @@ def test_a_folder_without_a_tokenizer_is_an_error(tmp_path: Path) -> None:
 def test_a_file_that_is_no_tokenizer_is_an_error(text: Path, capsys: Capture) -> None:
     assert main(["tokenize", "encode", str(text), str(text)]) == 1
     assert f"{text} is not a tokenizer" in capsys.readouterr().err
+
+
+def test_a_tokenizer_is_found_without_its_suffix(tmp_path: Path) -> None:
+    saved = train_on_lines(["a b c"], TokenizerConfig(kind="characters")).save(tmp_path, "small")
+    assert saved.suffix
+    assert load_tokenizer(tmp_path / "small").encode("a b") == load_tokenizer(saved).encode("a b")
