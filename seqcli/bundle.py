@@ -22,8 +22,16 @@ if TYPE_CHECKING:
 
 FORMAT = 1  # raised when a folder of the new kind can no longer be read by older versions
 FACTS, WEIGHTS, CARD, TRAINING = "model.json", "weights.safetensors", "README.md", "training"
-ROLES = ("shared", "source", "target")
-TOKENIZER_SUFFIXES = sorted({tokenizer.suffix for tokenizer in TOKENIZERS.values()})
+TOKENIZER_STEMS = {
+    "shared": "tokenizer",
+    "source": "tokenizer-source",
+    "target": "tokenizer-target",
+}
+TOKENIZER_FILES = {  # each name that a tokenizer may have, and its role
+    stem + suffix: role
+    for role, stem in TOKENIZER_STEMS.items()
+    for suffix in sorted({tokenizer.suffix for tokenizer in TOKENIZERS.values()})
+}
 RECIPE = "recipe.toml"
 LIBRARIES = ("seqcli", "torch", "sentencepiece", "sacrebleu", "numpy")
 
@@ -92,24 +100,19 @@ def library_versions() -> dict[str, str]:
 def save_tokenizers(folder: Path, tokenizers: Mapping[str, Tokenizer]) -> None:
     """Save each tokenizer under the name of its role. Raises OutputError."""
     for role, tokenizer in tokenizers.items():
-        tokenizer.save(folder, _tokenizer_stem(role))
+        tokenizer.save(folder, TOKENIZER_STEMS[role])
 
 
 def load_tokenizers(folder: Path) -> dict[str, Tokenizer]:
     """Read the tokenizers of a model by role. Raises ModelError if they are not there or broken."""
-    found = {}
-    for role in ROLES:
-        paths = [folder / (_tokenizer_stem(role) + suffix) for suffix in TOKENIZER_SUFFIXES]
-        for path in paths:
-            if path.is_file():
-                found[role] = load_tokenizer(path)
+    found = {
+        role: load_tokenizer(folder / name)
+        for name, role in TOKENIZER_FILES.items()
+        if (folder / name).is_file()
+    }
     if set(found) not in ({"shared"}, {"source", "target"}):
         raise _broken(folder, "a tokenizer is missing")
     return found
-
-
-def _tokenizer_stem(role: str) -> str:
-    return "tokenizer" if role == "shared" else f"tokenizer-{role}"
 
 
 def write_model(
@@ -179,7 +182,8 @@ def read_bundle(folder: Path) -> Bundle:
     try:
         with safe_open(folder / WEIGHTS, framework="pt") as file:
             metadata = file.metadata() or {}
-            weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+            names = file.keys()  # the file itself cannot be iterated
+            weights = {name: file.get_tensor(name).float() for name in names}
     except (OSError, SafetensorError) as error:
         raise _broken(folder, f"{WEIGHTS} cannot be read: {error}") from error
     if metadata.get("vocabulary") != facts.vocabulary:

@@ -55,7 +55,7 @@ def test_the_version_is_that_of_the_package() -> None:
 
 def test_other_names_are_none_and_rooms_are_imported_as_ever() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'trian'"):
-        seqcli.trian  # noqa: B018
+        seqcli.trian  # noqa: B018 - to read it is the test
     with pytest.raises(ImportError):
         exec("from seqcli import trian")
     from seqcli import errors

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from seqcli.bundle import TOKENIZER_FILES
 from seqcli.errors import DataError, ModelError, OutputError, UsageError
 from seqcli.text.lines import arriving, name_of, read_lines
 from seqcli.tokenizers import TOKENIZERS, Tokenizer, TokenizerConfig
@@ -11,7 +12,7 @@ from seqcli.tokenizers import load_tokenizer as load_file
 from seqcli.tokenizers import train_tokenizer as train_on_lines
 
 SUFFIXES = tuple(sorted({tokenizer.suffix for tokenizer in TOKENIZERS.values()}))
-STEMS = ("tokenizer", "tokenizer-source")  # of the file in a model's folder
+MODEL_FILES = [name for name, role in TOKENIZER_FILES.items() if role != "target"]
 LINES_AT_ONCE = 1000  # at most; lines that have not arrived yet are not waited for
 
 log = logging.getLogger(__name__)
@@ -52,13 +53,12 @@ def load_tokenizer(path: Path) -> Tokenizer:
     if not path.is_dir():
         named = [path, *(path.with_name(path.name + suffix) for suffix in SUFFIXES)]
         return load_file(next((file for file in named if file.is_file()), path))
-    for stem in STEMS:
-        for suffix in SUFFIXES:
-            if (file := path / f"{stem}{suffix}").is_file():
-                return load_file(file)
+    for name in MODEL_FILES:
+        if (path / name).is_file():
+            return load_file(path / name)
     raise ModelError(
         f"the folder {path} has no tokenizer",
-        why=f"a model keeps it in {' or '.join(STEMS[0] + suffix for suffix in SUFFIXES)}",
+        why=f"a model keeps it in {' or '.join(MODEL_FILES)}",
         fix="Give the folder of a model, or the file that `seqcli tokenize train` wrote",
     )
 

@@ -41,7 +41,7 @@ from seqcli.text.parallel import read_parallel
 from seqcli.tokenizers import Tokenizer, train_tokenizer
 from seqcli.training.checkpoint import CheckpointFolder
 from seqcli.training.memory import bound_kernel_cache, keep_freed_memory
-from seqcli.training.report import Reporter, Validation, ValidationReport
+from seqcli.training.report import QuietReporter, Reporter, Validation, ValidationReport
 from seqcli.training.trainer import Trainer
 
 # Of the training pairs, where no validation set is given
@@ -55,7 +55,7 @@ def train(
     recipe: Recipe,
     output: Path,
     *,
-    reporter: Reporter,
+    reporter: Reporter | None = None,
     resume: bool = False,
     overwrite: bool = False,
     device: str = "auto",
@@ -64,8 +64,10 @@ def train(
     """Train by `recipe` and write the model to the folder `output`; return its facts.
 
     Each new best model is written at once, so that the folder can be used while the training goes
-    on. Raises Interrupted after Ctrl-C, when all is saved to go on with `resume`.
+    on. Without a `reporter` nothing is said. Raises Interrupted after Ctrl-C, when all is saved to
+    go on with `resume`.
     """
+    reporter = reporter or QuietReporter()
     keep_freed_memory()
     bound_kernel_cache()
     if threads is not None:

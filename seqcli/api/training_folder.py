@@ -7,7 +7,15 @@ from pathlib import Path
 
 import msgspec
 
-from seqcli.bundle import FACTS, RECIPE, TRAINING, save_tokenizers
+from seqcli.bundle import (
+    CARD,
+    FACTS,
+    RECIPE,
+    TOKENIZER_FILES,
+    TRAINING,
+    WEIGHTS,
+    save_tokenizers,
+)
 from seqcli.config import from_dict, read_toml, to_toml
 from seqcli.errors import ConfigError, DataError, OutputError, UsageError
 from seqcli.experiment import SURROGATE, Recipe
@@ -57,6 +65,7 @@ def check_folder(output: Path, recipe: Recipe, *, resume: bool, overwrite: bool)
                 fix="Choose another folder, or empty this one yourself",
             )
         _require_outside(output, recipe)
+        _require_nothing_else(output)
     return False
 
 
@@ -132,6 +141,22 @@ def _require_outside(output: Path, recipe: Recipe) -> None:
                 why="--overwrite deletes all that is in the folder, the text to train on as well",
                 fix="Choose another folder, or move the text out of this one",
             )
+
+
+def _require_nothing_else(output: Path) -> None:
+    """Refuse to empty a folder that holds more than a model, such as the user's recipe."""
+    ours = {FACTS, WEIGHTS, CARD, TRAINING, *TOKENIZER_FILES}
+    others = sorted(
+        path.name
+        for path in output.iterdir()
+        if path.name not in ours and not path.match(UNFINISHED)
+    )
+    if others:
+        raise OutputError(
+            f"{output} holds more than a model: {', '.join(others)}",
+            why="--overwrite deletes all that is in the folder",
+            fix="Choose another folder, or move these out of it",
+        )
 
 
 def _require_same(stored: Recipe, wanted: Recipe) -> None:

@@ -16,9 +16,8 @@ from shutil import which
 from rich.console import Console
 from rich.text import Text
 
-from seqcli.cli.console import say, show_error
-from seqcli.cli.main import INTERRUPTED, main
-from seqcli.errors import DataError, OutputError, SeqcliError
+from seqcli.cli.main import DONE, main, status_of
+from seqcli.errors import DataError, OutputError
 from seqcli.text.lines import read_lines, write_atomically
 
 GERMAN = (
@@ -221,15 +220,12 @@ def _write_lines(path: Path, lines: Iterable[str]) -> None:
 
 def run() -> int:
     """Run the demo and return the exit status of the process; show what goes wrong, once."""
-    try:
+
+    def whole() -> int:
         demo()
-    except SeqcliError as error:
-        show_error(error)
-        return error.exit_status
-    except KeyboardInterrupt:
-        say("interrupted")
-        return INTERRUPTED
-    return 0
+        return DONE
+
+    return status_of(whole)
 
 
 if __name__ == "__main__":

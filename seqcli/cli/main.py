@@ -4,7 +4,8 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from io import TextIOWrapper
 from typing import Annotated, TextIO
 
 import typer
@@ -54,7 +55,13 @@ def _seqcli(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0 done, 1 failed, 2 wrong use, 130 interrupted.
+    """Run one command; return 0 for done, 1 for failed, 2 for wrong use, 130 for interrupted."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    return status_of(lambda: _dispatch(arguments))
+
+
+def status_of(action: Callable[[], int]) -> int:
+    """Call `action` and return its exit status, or that of the fault that ended it.
 
     A fault of the user, of the disk or of the machine's memory is shown here, once.
     Any other exception is a fault of ours and passes, with its traceback.
@@ -63,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     stdout, stderr = sys.stdout, sys.stderr
     try:
         try:
-            return _dispatch(list(sys.argv[1:] if argv is None else argv))
+            return action()
         finally:
             sys.stdout, sys.stderr = stdout, stderr  # typer may have wrapped them
             if stdout is not None:
@@ -93,8 +100,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run() -> None:
     """Run the command of `sys.argv` and leave the process with its status."""
-    if sys.stdout is not None:
-        sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     status = main()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # from here on Ctrl-C has nothing to tidy up
     sys.exit(status)

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seqcli.cli.console import console, is_terminal, say
-from seqcli.training.report import Progress, Reporter, ValidationReport
+from seqcli.training.report import Progress, QuietReporter, Reporter, ValidationReport
 
 SECONDS_BETWEEN_LINES = 30.0  # of a log
 
@@ -26,16 +26,6 @@ def training_display(*, quiet: bool) -> Iterator[Reporter]:
             yield LiveReporter(live)
     else:
         yield LineReporter()
-
-
-class QuietReporter:
-    """Says nothing."""
-
-    def message(self, text: str) -> None: ...
-
-    def progress(self, progress: Progress) -> None: ...
-
-    def validated(self, report: ValidationReport) -> None: ...
 
 
 class LineReporter:

@@ -1,5 +1,6 @@
 """Attention of decoder states over the source: three ways to score a pair, one way to read."""
 
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 import torch
@@ -20,16 +21,16 @@ class Memory(NamedTuple):
         return Memory(*(tensor.index_select(0, rows) for tensor in self))
 
 
-class Attention(nn.Module):
+class Attention(nn.Module, ABC):
     """Normalised attention: subclasses say how a query and a key are scored."""
 
+    @abstractmethod
     def keys(self, states_BSH: Tensor) -> Tensor:
         """Return keys_BSA, the part of the scores that depends on the source alone."""
-        raise NotImplementedError
 
+    @abstractmethod
     def scores(self, queries_BTH: Tensor, keys_BSA: Tensor) -> Tensor:
         """Return unnormalised scores_BTS."""
-        raise NotImplementedError
 
     def forward(self, queries_BTH: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         """Return context_BTH and weights_BTS, which sum to one over the real source tokens."""

@@ -35,8 +35,10 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             normalizer_C1 = logits_CV.logsumexp(1, keepdim=True)
             surprise_C1 = normalizer_C1 - logits_CV.gather(1, target_C1)
             negative_log_likelihood += surprise_C1.sum()
-            mean_surprise_C1 = normalizer_C1 - logits_CV.mean(1, keepdim=True)
-            loss += torch.lerp(surprise_C1, mean_surprise_C1, smoothing).sum()
+            if smoothing:
+                mean_surprise_C1 = normalizer_C1 - logits_CV.mean(1, keepdim=True)
+                surprise_C1 = torch.lerp(surprise_C1, mean_surprise_C1, smoothing)
+            loss += surprise_C1.sum()
             if with_gradient:
                 gradient_CV = logits_CV.sub_(normalizer_C1).exp_()
                 if smoothing:
@@ -70,6 +72,7 @@ def output_cross_entropy(
     1 - s on the target plus s / V on every entry. Matrix products run in the type of `features_NE`,
     the rest and the sums in float32 (float64 for float64 features).
     """
+    # torch declares `apply` without types
     sums: tuple[Tensor, Tensor] = _ChunkedCrossEntropy.apply(  # type: ignore[no-untyped-call]
         features_NE, weight_VE, bias_V, targets_N, smoothing, torch.is_grad_enabled()
     )

@@ -155,7 +155,7 @@ def _open_stdin() -> io.BufferedReader:
         raise DataError("standard input is closed", fix="Give a file, or pipe text in")
     try:
         return open(sys.stdin.fileno(), "rb", closefd=False)
-    except io.UnsupportedOperation:  # a stand-in, not a real file
+    except io.UnsupportedOperation:  # a stand-in, whose buffer need not be raw as the type wants
         return io.BufferedReader(sys.stdin.buffer)  # type: ignore[arg-type]
 
 

@@ -82,9 +82,9 @@ def test_an_existing_folder_is_replaced_only_if_it_is_a_model_and_one_asks(
     with pytest.raises(UsageError, match="do not go together"):
         train_at(folder, recipe, resume=True, overwrite=True)
     assert contents(folder) == before
-    (folder / "stale").mkdir()
+    (folder / "training" / "stale").mkdir()
     train_at(folder, recipe, overwrite=True)
-    assert not (folder / "stale").exists()
+    assert not (folder / "training" / "stale").exists()
 
 
 @pytest.mark.parametrize("name", ["train", "valid", "test"])
@@ -211,3 +211,14 @@ def test_a_name_that_is_not_utf_8_is_refused_before_anything_is_done(
         train_at(folder, recipe_of(corpus))
     raised.value.what.encode()  # can be shown
     assert not folder.exists()
+
+
+def test_what_is_more_than_a_model_is_not_deleted(tmp_path: Path, corpus: Corpus) -> None:
+    folder, recipe = tmp_path / "model", recipe_of(corpus)
+    train_at(folder, recipe)
+    (folder / "my-recipe.toml").write_text("seed = 1")
+    with pytest.raises(OutputError, match=r"holds more than a model: my-recipe\.toml"):
+        train_at(folder, recipe, overwrite=True)
+    assert (folder / "my-recipe.toml").read_text() == "seed = 1"
+    (folder / "my-recipe.toml").unlink()
+    train_at(folder, recipe, overwrite=True)

@@ -1,3 +1,4 @@
+import io
 import math
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def test_a_log_has_a_progress_line_now_and_then_and_one_at_the_end(
 
 
 def test_the_live_display_shows_text_as_it_is_and_the_best_score() -> None:
-    console = Console(record=True, width=160, file=open("/dev/null", "w"), force_terminal=True)  # noqa: SIM115
+    console = Console(record=True, width=160, file=io.StringIO(), force_terminal=True)
     with Live(console=console, auto_refresh=False) as live:
         reporter = LiveReporter(live)
         reporter.message("about [bold]nothing[/bold] :smile:")

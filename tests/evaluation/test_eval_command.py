@@ -34,7 +34,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]
         return Shouting()
 
     module = types.ModuleType("seqcli.api.translate")
-    module.load_translator = load_translator  # type: ignore[attr-defined]
+    vars(module)["load_translator"] = load_translator
     monkeypatch.setitem(sys.modules, "seqcli.api.translate", module)
     return calls
 

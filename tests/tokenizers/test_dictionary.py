@@ -18,7 +18,7 @@ BUILT_IN = len(SPECIAL_PIECES) + len(BYTE_PIECES)
 
 def learned(lines: list[str], **settings: object) -> list[str]:
     """The pieces after the built-in ones, in order."""
-    config = TokenizerConfig(**settings)  # type: ignore[arg-type]
+    config = TokenizerConfig(**settings)
     return list(train_tokenizer(lines, config).vocabulary.pieces[BUILT_IN:])
 
 

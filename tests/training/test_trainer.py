@@ -82,7 +82,7 @@ def make_trainer(
     return Trainer(
         model,
         config,
-        batches=lambda epoch: [lambda batch=batch: batch for batch in BATCHES],  # type: ignore[misc]
+        batches=lambda epoch: [lambda batch=batch: batch for batch in BATCHES],
         loss=loss or model.loss,
         validate=lambda: Validation("score", score(), "test"),
         publish=publish,
