@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,7 +21,7 @@ from seqcli.tokenizers import TOKENIZERS, Tokenizer, load_tokenizer
 if TYPE_CHECKING:
     from torch import Tensor
 
-FORMAT = 1  # raised when a folder of the new kind can no longer be read by older versions
+FORMAT = 2  # raised when a folder of the new kind can no longer be read by older versions
 FACTS, WEIGHTS, CARD, TRAINING = "model.json", "weights.safetensors", "README.md", "training"
 TOKENIZER_STEMS = {
     "shared": "tokenizer",
@@ -141,9 +142,12 @@ def write_facts(folder: Path, facts: Facts) -> None:
         stream.write(text + "\n")
 
 
-def write_card(folder: Path, facts: Facts) -> None:
+def write_card(
+    folder: Path, facts: Facts, description: Mapping[str, str] = MappingProxyType({})
+) -> None:
     """Write the model's card, but keep one that is there. Raises OutputError.
 
+    `description` says by name what else is known of the model.
     A training that goes on ends as it would have ended, and its user may have edited the card.
     """
     if (folder / CARD).exists():
@@ -161,6 +165,7 @@ def write_card(folder: Path, facts: Facts) -> None:
             f"- {score.set} {score.name}: {score.value:.2f} (`{score.signature}`)"
             for score in facts.scores
         ),
+        *(f"- {name}: {text}" for name, text in description.items()),
         f"- made with: {', '.join(f'{name} {v}' for name, v in facts.libraries.items())}",
         "",
         f"Use it with `seqcli translate {shlex.quote(str(folder))}`; "

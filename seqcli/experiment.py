@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from seqcli.architectures.seq2seq import Seq2SeqConfig
+from seqcli.architectures.seq2seq import TIES, Seq2SeqConfig
 from seqcli.config import (
     Config,
     from_dict,
@@ -36,6 +36,8 @@ class DataConfig(Config):
     train: tuple[str, ...] = ()
     valid: tuple[str, ...] = ()  # none: some pairs are taken out of the training text
     test: tuple[str, ...] = ()  # translated and scored once the training is over
+    source_vectors: str | None = None  # word2vec, fastText or GloVe: what embeddings start from
+    target_vectors: str | None = None
     max_length: int = 200  # tokens; longer pairs are left out of training, and counted
     subword_sampling: float = 0.0  # 0: none; unigram: varies most near 0; bpe: near 1
 
@@ -46,14 +48,20 @@ class DataConfig(Config):
                 raise ConfigError(
                     f"data.{name} must name two files, source and target, not {len(files)}"
                 )
-            if SURROGATE.search("".join(files)):
-                raise ConfigError(
-                    f"data.{name} has a file whose name is not UTF-8: {files}",
-                    why="the names are stored with the model, as UTF-8",
-                    fix="Rename the file, or give a link to it",
-                )
+            _require_utf8_names(name, *files)
+        for name in ("source_vectors", "target_vectors"):
+            _require_utf8_names(name, getattr(self, name) or "")
         require_positive("data.max_length", self.max_length)
         require_probability("data.subword_sampling", self.subword_sampling)
+
+
+def _require_utf8_names(key: str, *files: str) -> None:
+    if SURROGATE.search("".join(files)):
+        raise ConfigError(
+            f"data.{key} has a file whose name is not UTF-8: {files}",
+            why="the names are stored with the model, as UTF-8",
+            fix="Rename the file, or give a link to it",
+        )
 
 
 class EvaluationConfig(Config):
@@ -84,11 +92,12 @@ class Recipe(Config):
         require_one_of("architecture", self.architecture, ARCHITECTURES)
         if not 0 <= self.seed <= LARGEST_SEED:
             raise ConfigError(f"seed must be from 0 to {LARGEST_SEED}, not {self.seed}")
-        if self.target_tokenizer is not None and self.model.tie_embeddings == "all":
+        if self.target_tokenizer is not None and "source" in TIES[self.model.tie_embeddings]:
             raise ConfigError(
-                "model.tie_embeddings cannot be 'all' where target_tokenizer is set",
-                why="source and target have vocabularies of their own, so no common embeddings",
-                fix="Set model.tie_embeddings to 'target', or leave target_tokenizer out",
+                f"model.tie_embeddings cannot be {self.model.tie_embeddings!r} where "
+                "target_tokenizer is set",
+                why="source and target have vocabularies of their own, so no common vectors",
+                fix="Set model.tie_embeddings to 'target-output', or leave target_tokenizer out",
             )
         kinds = {(self.target_tokenizer or self.tokenizer).kind, self.tokenizer.kind}
         if self.data.subword_sampling > 0 and kinds <= DICTIONARIES.keys():
@@ -109,8 +118,8 @@ def sizes_for(num_pairs: int) -> dict[str, Any]:
         return {
             "model": {
                 "embedding_size": 128,
-                "encoder_size": 128,
-                "decoder_size": 256,
+                "encoder": {"size": 128},
+                "decoder": {"size": 256},
                 "dropout": 0.4,
             },
             "training": {
@@ -125,8 +134,8 @@ def sizes_for(num_pairs: int) -> dict[str, Any]:
     return {
         "model": {
             "embedding_size": 384,
-            "encoder_size": 384,
-            "decoder_size": 768,
+            "encoder": {"size": 384},
+            "decoder": {"size": 768},
             "dropout": 0.2,
         },
         "training": {"batch_tokens": 4000, "epochs": 10, "warmup_steps": 2000, "patience": 3},
@@ -158,7 +167,7 @@ def resolve_recipe(
     values = _with_section(values, "data", settings=files)
     values = override(values, assignments, Recipe)
     if values.get("target_tokenizer") is not None:
-        values = _with_section(values, "model", defaults={"tie_embeddings": "target"})
+        values = _with_section(values, "model", defaults={"tie_embeddings": "target-output"})
     recipe = from_dict(values, Recipe, origin=str(recipe_path or "the command line"))
     if not recipe.data.train:
         raise UsageError(

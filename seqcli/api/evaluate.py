@@ -7,6 +7,7 @@ from pathlib import Path
 from seqcli.config import require_one_of
 from seqcli.evaluation import BLEU, BLEU_TOKENIZERS, METRICS, Metric, Score
 from seqcli.evaluation.base import require_aligned
+from seqcli.evaluation.buckets import LengthBucket, require_length_bounds, score_by_length
 from seqcli.evaluation.tokenised_text import tokenisation_warning
 from seqcli.text.lines import name_of, read_lines
 from seqcli.translator import Translator
@@ -23,6 +24,7 @@ class Evaluation:
     line_count: int
     reference_count: int  # reference files
     warnings: tuple[str, ...]  # why the scores may not mean what they seem to, each a paragraph
+    by_length: tuple[LengthBucket, ...] = ()  # shortest first, where asked for
 
 
 def score_lines(
@@ -48,11 +50,22 @@ def evaluate_files(
     *,
     bleu_tokenizer: str = DEFAULT_BLEU_TOKENIZER,
     lowercase: bool = False,
+    source: str | Path | None = None,
+    by_length: Sequence[int] = (),
 ) -> Evaluation:
-    """Score a file of hypotheses by reference files, line by line. Errors as in `score_lines`."""
+    """Score a file of hypotheses by reference files, line by line. Errors as in `score_lines`.
+
+    `by_length` (10, 20) also scores the lines of up to 10, of 11 to 20 and of more words, each
+    bucket for itself. Words are counted in `source`, or in the first reference if that is None.
+    ConfigError unless the bounds are positive and increase.
+    """
     judges = [_build(name, bleu_tokenizer, lowercase) for name in metrics]
-    names, hypothesis_lines, reference_lines = _read_aligned(hypothesis, references)
-    return _evaluate(judges, hypothesis_lines, reference_lines, names)
+    require_length_bounds(by_length)
+    sources = [] if source is None else [source]
+    names, hypotheses, others = _read_aligned(hypothesis, [*sources, *references])
+    reference_lines = others[len(sources) :]
+    names = [names[0], *names[1 + len(sources) :]]
+    return _evaluate(judges, hypotheses, reference_lines, names, others[0], by_length)
 
 
 def evaluate_model(
@@ -63,21 +76,24 @@ def evaluate_model(
     *,
     bleu_tokenizer: str = DEFAULT_BLEU_TOKENIZER,
     lowercase: bool = False,
+    by_length: Sequence[int] = (),
     on_translation: Callable[[str], object] = lambda text: None,
 ) -> Evaluation:
     """Translate a source file and score the translations by reference files.
 
     `on_translation` is given each translation as it is made. The files are checked before the
-    first is. Errors as in `score_lines`.
+    first is. `by_length` and errors as in `evaluate_files`.
     """
     judges = [_build(name, bleu_tokenizer, lowercase) for name in metrics]
+    require_length_bounds(by_length)
     names, source_lines, reference_lines = _read_aligned(source, references)
     hypotheses, num_cut_off = [], 0
     for translation in model.translate(source_lines):
         on_translation(translation.text)
         hypotheses.append(translation.text)
         num_cut_off += not translation.hypotheses[0].is_complete
-    evaluation = _evaluate(judges, hypotheses, reference_lines, ["the translation", *names[1:]])
+    names[0] = "the translation"
+    evaluation = _evaluate(judges, hypotheses, reference_lines, names, source_lines, by_length)
     if not num_cut_off:
         return evaluation
     cut_off = f"{num_cut_off} of {len(hypotheses)} translations are cut off before their end"
@@ -107,15 +123,19 @@ def _evaluate(
     hypotheses: Sequence[str],
     references: Sequence[Sequence[str]],
     names: Sequence[str],
+    measured: Sequence[str],
+    bounds: Sequence[int],
 ) -> Evaluation:
     warnings = []
     if any(judge.expects_raw_text for judge in judges):
         for name, lines in zip(names, [hypotheses, *references], strict=True):
             if warning := tokenisation_warning(lines, name):
                 warnings.append(warning)
+    buckets = score_by_length(judges, hypotheses, references, measured, bounds) if bounds else ()
     return Evaluation(
         scores=tuple(judge.compute(hypotheses, references) for judge in judges),
         line_count=len(hypotheses),
         reference_count=len(references),
         warnings=tuple(warnings),
+        by_length=buckets,
     )

@@ -132,13 +132,14 @@ def _empty(folder: Path) -> None:
 
 
 def _require_outside(output: Path, recipe: Recipe) -> None:
-    """Refuse to empty a folder that holds the text to train on."""
+    """Refuse to empty a folder that holds what the training reads."""
     data = recipe.data
-    for file in (*data.train, *data.valid, *data.test):
+    vectors = [file for file in (data.source_vectors, data.target_vectors) if file is not None]
+    for file in (*data.train, *data.valid, *data.test, *vectors):
         if Path(file).resolve().is_relative_to(output.resolve()):
             raise OutputError(
                 f"{file} is in {output}, so {output} is not overwritten",
-                why="--overwrite deletes all that is in the folder, the text to train on as well",
+                why="--overwrite deletes all that is in the folder, what it is to learn from too",
                 fix="Choose another folder, or move the text out of this one",
             )
 

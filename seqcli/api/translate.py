@@ -6,14 +6,12 @@ from collections.abc import Iterator
 import msgspec
 import torch
 
-from seqcli.bundle import FACTS, Bundle, find_model, read_bundle
-from seqcli.config import from_dict, require_one_of
+from seqcli.config import require_one_of
 from seqcli.decoding.neural_translator import DecodingConfig, NeuralTranslator
 from seqcli.decoding.quantize import int8_works
-from seqcli.decoding.step import Int8Stepper, ModelStepper, Stepper
-from seqcli.errors import ConfigError, ModelError
-from seqcli.experiment import Recipe
-from seqcli.tasks.translation import build_model
+from seqcli.decoding.step import Int8Stepper, ModelStepper
+from seqcli.errors import ModelError
+from seqcli.inspection.loading import LoadedModel, load_seq2seq
 from seqcli.text.lines import arriving, name_of, read_lines
 from seqcli.training.memory import keep_freed_memory
 from seqcli.translator import Translation, Translator
@@ -54,12 +52,18 @@ def load_translator(
     """Load the model in a folder, or a shipped one by its name.
 
     What is None is taken from the model's own recipe. `precision` "int8" is several times faster
-    than "float32" (and is that where this machine cannot). Raises ModelError and ConfigError.
+    than "float32" (and is that where this machine cannot). Raises ModelError, also where attention
+    is asked of a model that has none, and ConfigError.
     """
     require_one_of("precision", precision, PRECISIONS)
     keep_freed_memory()
-    bundle = read_bundle(find_model(model))
-    recipe = _recipe_of(bundle)
+    loaded = load_seq2seq(model)
+    if with_attention and not loaded.recipe.model.has_attention:
+        raise ModelError(
+            f"the model in {loaded.folder} has no attention to show",
+            why="model.attention is 'none' in its recipe: one vector is all it keeps of a source",
+            fix="Do not ask for attention, or use a model that has it",
+        )
     if precision == "int8" and not int8_works():
         log.info("8-bit integers do not work on this machine: float32 is used, which is slower")
         precision = "float32"
@@ -70,15 +74,16 @@ def load_translator(
         "batch_sentences": batch_sentences,
     }
     config = msgspec.structs.replace(
-        recipe.decoding, **{name: value for name, value in wanted.items() if value is not None}
+        loaded.recipe.decoding,
+        **{name: value for name, value in wanted.items() if value is not None},
     )
     num_workers = threads or torch.get_num_threads()
-    _describe(bundle, config, precision=precision, threads=num_workers)
+    _describe(loaded, config, precision=precision, threads=num_workers)
     return NeuralTranslator(
-        _build_stepper(bundle, recipe, int8=precision == "int8"),
+        (Int8Stepper if precision == "int8" else ModelStepper)(loaded.model),
         config,
-        source_tokenizer=bundle.source_tokenizer,
-        target_tokenizer=bundle.target_tokenizer,
+        source_tokenizer=loaded.source_tokenizer,
+        target_tokenizer=loaded.target_tokenizer,
         num_best=num_best,
         with_attention=with_attention,
         num_workers=num_workers,
@@ -99,12 +104,12 @@ def _faults(translation: Translation) -> Iterator[str]:
         )
 
 
-def _describe(bundle: Bundle, config: DecodingConfig, *, precision: str, threads: int) -> None:
+def _describe(loaded: LoadedModel, config: DecodingConfig, *, precision: str, threads: int) -> None:
     """Log what will translate, and how."""
-    facts = bundle.facts
+    facts = loaded.facts
     log.debug(
         "model: %s (%s, %s, format %d), %s parameters",
-        bundle.folder,
+        loaded.folder,
         facts.task,
         facts.architecture,
         facts.format,
@@ -115,34 +120,3 @@ def _describe(bundle: Bundle, config: DecodingConfig, *, precision: str, threads
         "decoding: %s", ", ".join(f"{k} {v}" for k, v in msgspec.structs.asdict(config).items())
     )
     log.debug("computing: %s, %d threads", precision, threads)
-
-
-def _recipe_of(bundle: Bundle) -> Recipe:
-    try:
-        return from_dict(bundle.facts.recipe, Recipe, origin=str(bundle.folder / FACTS))
-    except ConfigError as error:
-        raise ModelError(
-            f"the recipe of the model is not one of ours: {error.what}",
-            why="it was changed by hand or is of another version of seqcli",
-            fix="Copy the whole folder again, or train the model again",
-        ) from error
-
-
-def _build_stepper(bundle: Bundle, recipe: Recipe, *, int8: bool) -> Stepper:
-    model = build_model(
-        recipe.model,
-        source_tokenizer=bundle.source_tokenizer,
-        target_tokenizer=bundle.target_tokenizer,
-    )
-    expected = {name: tensor.shape for name, tensor in model.named_parameters()}
-    fit = {name: tensor.shape for name, tensor in bundle.weights.items()} == expected
-    if not fit or not all(tensor.isfinite().all() for tensor in bundle.weights.values()):
-        raise ModelError(
-            f"the weights in {bundle.folder} "
-            + ("hold values that are no numbers" if fit else "do not fit its recipe"),
-            why="the files are damaged or of different models",
-            fix="Copy the whole folder again, or train the model again",
-        )
-    model.load_state_dict(bundle.weights, strict=False)
-    model.eval().requires_grad_(False)
-    return Int8Stepper(model) if int8 else ModelStepper(model)

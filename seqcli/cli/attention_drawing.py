@@ -19,7 +19,7 @@ def draw_attention(translation: Translation) -> str:
     margin = max(map(cell_len, hypothesis.tokens)) + 1
     rows = [
         " " * margin + "".join(letter + " " * (COLUMN - cell_len(letter)) for letter in letters)
-        for letters in _letters_downwards(translation.source_tokens)
+        for letters in letters_downwards(translation.source_tokens)
     ]
     rows += [
         f"{' ' * (margin - 1 - cell_len(token))}{token} "
@@ -29,7 +29,7 @@ def draw_attention(translation: Translation) -> str:
     return "\n".join(row.rstrip() for row in rows)
 
 
-def _letters_downwards(tokens: tuple[str, ...]) -> list[list[str]]:
+def letters_downwards(tokens: tuple[str, ...]) -> list[list[str]]:
     """The letters of each token one below the other, ending on the same row."""
     height = max(map(len, tokens))
     return [[token.rjust(height)[row] for token in tokens] for row in range(height)]

@@ -22,6 +22,7 @@ from seqcli.cli.options import QuietOption, ThreadsOption, VerboseOption
 from seqcli.cli.output import writer_to
 from seqcli.errors import UsageError
 from seqcli.evaluation import BLEU_TOKENIZERS, METRICS
+from seqcli.evaluation.buckets import LengthBucket, require_length_bounds
 from seqcli.text.lines import STDIN
 
 METRICS_BY_DEFAULT = ",".join(DEFAULT_METRICS)
@@ -34,7 +35,10 @@ ModelArgument = Annotated[
 ReferenceOption = Annotated[
     list[str], typer.Option(metavar="FILE", help="Right answers, a line each; can be repeated.")
 ]
-SourceOption = Annotated[str | None, typer.Option(metavar="FILE", help="What MODEL translates.")]
+SourceOption = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="What MODEL translates, or --by-length counts words of."),
+]
 HypothesisOption = Annotated[
     str | None, typer.Option(metavar="FILE", help="Score this file (- for stdin), not MODEL.")
 ]
@@ -45,6 +49,14 @@ BleuTokenizeOption = Annotated[
     str, typer.Option(metavar="NAME", help=f"How BLEU cuts words: {', '.join(BLEU_TOKENIZERS)}.")
 ]
 LowercaseOption = Annotated[bool, typer.Option("--lowercase", help="Let case make no difference.")]
+ByLengthOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WORDS",
+        help="Also score short and long lines apart: 10,20 is 0-10, 11-20 and 21+ words of "
+        "--source, or else of the first --reference.",
+    ),
+]
 BeamOption = Annotated[
     int | None, typer.Option(min=1, help="Beam width of MODEL.", show_default="the model's")
 ]
@@ -68,6 +80,7 @@ def eval_(
     metrics: MetricsOption = METRICS_BY_DEFAULT,
     bleu_tokenize: BleuTokenizeOption = DEFAULT_BLEU_TOKENIZER,
     lowercase: LowercaseOption = False,
+    by_length: ByLengthOption = None,
     beam: BeamOption = None,
     output: OutputOption = None,
     format_: FormatOption = "text",
@@ -80,18 +93,18 @@ def eval_(
     _require_one_reader_of_stdin([source, hypothesis, *reference])
     names = [name.strip() for name in metrics.split(",")]
     _refuse_idle_tokenizer(bleu_tokenize, names)
+    bounds = () if by_length is None else _parse_bounds(by_length)
     if hypothesis is not None:
-        _refuse_with_hypothesis(
-            {
-                "MODEL": model,
-                "--source": source,
-                "--beam": beam,
-                "--output": output,
-                "--threads": threads,
-            }
-        )
+        idle = {"MODEL": model, "--beam": beam, "--output": output, "--threads": threads}
+        _refuse_with_hypothesis(idle if bounds else idle | {"--source": source})
         evaluation = evaluate_files(
-            hypothesis, reference, names, bleu_tokenizer=bleu_tokenize, lowercase=lowercase
+            hypothesis,
+            reference,
+            names,
+            bleu_tokenizer=bleu_tokenize,
+            lowercase=lowercase,
+            source=source,
+            by_length=bounds,
         )
     elif model is None or source is None:
         raise UsageError(
@@ -111,6 +124,7 @@ def eval_(
                 names,
                 bleu_tokenizer=bleu_tokenize,
                 lowercase=lowercase,
+                by_length=bounds,
                 on_translation=keep,
             )
     _show(evaluation, format_, width)
@@ -120,15 +134,67 @@ def _show(evaluation: Evaluation, format_: str, width: int) -> None:
     for warning in evaluation.warnings:
         log.warning(warning)
     if format_ == "json":
-        report = {
+        report: dict[str, object] = {
             "scores": [asdict(score) for score in evaluation.scores],
             "lines": evaluation.line_count,
             "references": evaluation.reference_count,
         }
+        if evaluation.by_length:
+            report["by_length"] = _buckets_for_json(evaluation)
         typer.echo(json.dumps(report, indent=2))
     else:
         for score in evaluation.scores:
             typer.echo(f"{score.name} {score.value:.{width}f}  {score.signature}")
+        _show_buckets(evaluation, width)
+
+
+def _buckets_for_json(evaluation: Evaluation) -> list[dict[str, object]]:
+    return [
+        {
+            "shortest": bucket.shortest,
+            "longest": bucket.longest,
+            "lines": bucket.line_count,
+            "scores": [
+                {"name": score.name, "value": value}
+                for score, value in zip(evaluation.scores, _values(bucket, evaluation), strict=True)
+            ],
+        }
+        for bucket in evaluation.by_length
+    ]
+
+
+def _show_buckets(evaluation: Evaluation, width: int) -> None:
+    """A row for each bucket, each column as wide as its widest cell."""
+    rows = []
+    for bucket in evaluation.by_length:
+        end = "+" if bucket.longest is None else f"-{bucket.longest}"
+        values = _values(bucket, evaluation)
+        cells = ["-" if value is None else f"{value:.{width}f}" for value in values]
+        rows.append([f"{bucket.shortest}{end}", str(bucket.line_count), *cells])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    names = [score.name for score in evaluation.scores]
+    for row in rows:
+        length, count, *cells = [cell.rjust(size) for cell, size in zip(row, widths, strict=True)]
+        scores = [f"{name} {cell}" for name, cell in zip(names, cells, strict=True)]
+        typer.echo("   ".join([f"length {length}", f"{count} lines", *scores]))
+
+
+def _values(bucket: LengthBucket, evaluation: Evaluation) -> list[float | None]:
+    """The value of each metric, None for each where the bucket has no lines."""
+    return [score.value for score in bucket.scores] or [None] * len(evaluation.scores)
+
+
+def _parse_bounds(words: str) -> tuple[int, ...]:
+    try:
+        bounds = tuple(int(number) for number in words.split(","))
+    except ValueError as error:
+        raise UsageError(
+            f"--by-length {words!r} is not a list of whole numbers",
+            why="each is the most words that a line of its bucket may have",
+            fix="Put commas between them, as in --by-length 10,20,30",
+        ) from error
+    require_length_bounds(bounds)
+    return bounds
 
 
 def _require_one_reader_of_stdin(files: Sequence[str | None]) -> None:

@@ -12,6 +12,7 @@ import typer
 
 from seqcli.cli.console import NORMAL, configure_logging, say, show_error
 from seqcli.cli.eval import eval_
+from seqcli.cli.inspect import app as inspect_app
 from seqcli.cli.models import models
 from seqcli.cli.tokenize import app as tokenize_app
 from seqcli.cli.train import train
@@ -31,6 +32,7 @@ app.command("train")(train)
 app.command("translate")(translate)
 app.command("eval")(eval_)
 app.add_typer(tokenize_app, name="tokenize")
+app.add_typer(inspect_app, name="inspect")
 app.command("models")(models)
 
 

@@ -6,11 +6,15 @@ from typing import Annotated
 import typer
 
 from seqcli.cli.options import DeviceOption, QuietOption, ThreadsOption, VerboseOption
+from seqcli.errors import UsageError
 
 FILES = "SOURCE TARGET"
 
 OutputOption = Annotated[
-    Path, typer.Option("--output", "-o", metavar="MODEL", help="The folder to write.")
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="MODEL", help="The folder to write; not needed for a dry run."
+    ),
 ]
 RecipeArgument = Annotated[
     str | None,
@@ -34,6 +38,19 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated."),
 ]
+SourceVectorsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--source-vectors", metavar="FILE", help="word2vec or GloVe text for source embeddings."
+    ),
+]
+TargetVectorsOption = Annotated[
+    str | None,
+    typer.Option("--target-vectors", metavar="FILE", help="The same for target embeddings."),
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be trained, and write nothing.")
+]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with a stopped training.")]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace MODEL.")]
 SeedOption = Annotated[
@@ -42,12 +59,15 @@ SeedOption = Annotated[
 
 
 def train(
-    output: OutputOption,
     recipe: RecipeArgument = None,
+    output: OutputOption = None,
     train_files: TrainOption = None,
     valid_files: ValidOption = None,
     test_files: TestOption = None,
+    source_vectors: SourceVectorsOption = None,
+    target_vectors: TargetVectorsOption = None,
     assignments: SetOption = None,
+    dry_run: DryRunOption = False,
     resume: ResumeOption = False,
     overwrite: OverwriteOption = False,
     seed: SeedOption = None,
@@ -57,25 +77,57 @@ def train(
     verbose: VerboseOption = False,
 ) -> None:
     """Train a translator from SOURCE and TARGET files, line N of one with line N of the other."""
-    from seqcli.api.train import train as train_model
+    _require_output(output, dry_run=dry_run, resume=resume)
+    from seqcli.api import train as api
     from seqcli.bundle import find_recipe
     from seqcli.cli.training_display import training_display
     from seqcli.experiment import resolve_recipe
 
     files = {"train": train_files, "valid": valid_files, "test": test_files}
+    vectors = {"source_vectors": source_vectors, "target_vectors": target_vectors}
     resolved = resolve_recipe(
         None if recipe is None else find_recipe(recipe),
         files={name: pair for name, pair in files.items() if pair is not None},
-        assignments=assignments or [],
+        assignments=[
+            *(f"data.{name}={path}" for name, path in vectors.items() if path is not None),
+            *(assignments or []),
+        ],
         seed=seed,
     )
     with training_display(quiet=quiet) as reporter:
-        train_model(
+        if output is not None and not dry_run:
+            api.train(
+                resolved,
+                output,
+                reporter=reporter,
+                resume=resume,
+                overwrite=overwrite,
+                device=device,
+                threads=threads,
+            )
+            return
+        facts = api.dry_run(
             resolved,
             output,
             reporter=reporter,
-            resume=resume,
             overwrite=overwrite,
             device=device,
             threads=threads,
+        )
+    width = max(map(len, facts)) + 2
+    typer.echo("\n".join(f"{name:<{width}}{text}" for name, text in facts.items()))
+
+
+def _require_output(output: Path | None, *, dry_run: bool, resume: bool) -> None:
+    if output is None and not dry_run:
+        raise UsageError(
+            "there is no folder to write the model to",
+            why="a training writes its model and its state as it goes on",
+            fix="Give --output MODEL, or --dry-run to see what would be trained",
+        )
+    if dry_run and resume:
+        raise UsageError(
+            "--dry-run and --resume do not go together",
+            why="a dry run says what a new training would be",
+            fix="Give one of them",
         )

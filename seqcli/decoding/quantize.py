@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from seqcli.nn.masks import reorder_time, reversal_of
-from seqcli.nn.recurrent import BidirectionalLSTMLayer, LSTMLayer, State
+from seqcli.nn.cells import LSTMLayer, RecurrentLayer, State
+from seqcli.nn.masks import Reading, last_of, reverse_time
+from seqcli.nn.recurrent import BidirectionalLayer
 
 LARGEST = 127  # magnitude of a quantised number
 
@@ -29,13 +30,17 @@ def int8_works() -> bool:
 
 
 def quantize_layers(module: nn.Module) -> None:
-    """Replace the linear and LSTM layers inside `module` by 8-bit ones; it can only infer then."""
+    """Replace the linear and LSTM layers inside `module` by 8-bit ones; it can only infer then.
+
+    Recurrent layers of other cells stay as they are.
+    """
     for name, child in module.named_children():
-        replacement = REPLACEMENTS.get(type(child))
-        if replacement is None:
+        if isinstance(child, BidirectionalLayer) and isinstance(child.forwards, LSTMLayer):
+            setattr(module, name, Int8BidirectionalLSTMLayer(child))
+        elif type(child) in REPLACEMENTS:
+            setattr(module, name, REPLACEMENTS[type(child)](child))
+        elif not isinstance(child, RecurrentLayer):  # which uses the weights of what is inside it
             quantize_layers(child)
-        else:
-            setattr(module, name, replacement(child))
 
 
 class Int8Linear(nn.Module):
@@ -43,6 +48,7 @@ class Int8Linear(nn.Module):
 
     def __init__(self, weight_OI: Tensor, bias_O: Tensor | None = None) -> None:
         super().__init__()
+        self.out_features = len(weight_OI)
         quantized_OI, self._scale_O = _quantized(weight_OI.detach())
         self._weight_IO = quantized_OI.T  # a view: the inputs of one output stay side by side
         self._bias_O = torch.zeros_like(self._scale_O) if bias_O is None else bias_O.detach()
@@ -67,30 +73,30 @@ class Int8LSTMLayer(nn.Module):
         self._input = _input_layer(layer.lstm)
         self._recurrence = _Int8Recurrence([layer.lstm])
 
-    def forward(self, inputs_BSE: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def forward(
+        self, inputs_BSE: Tensor, state: State | None = None, reading: Reading | None = None
+    ) -> tuple[Tensor, State]:
         carried = None if state is None else (state[0].unsqueeze(0), state[1].unsqueeze(0))
-        states_DBSH, (hidden_DBH, cell_DBH) = self._recurrence.run(
-            [self._input(inputs_BSE)], carried
-        )
-        return states_DBSH[0], (hidden_DBH[0], cell_DBH[0])
+        states_DBSH, last = self._recurrence.run([self._input(inputs_BSE)], carried, reading)
+        return states_DBSH[0], tuple(part_DBH[0] for part_DBH in last)
 
 
 class Int8BidirectionalLSTMLayer(nn.Module):
-    """A `BidirectionalLSTMLayer` for inference; both directions advance together."""
+    """A `BidirectionalLayer` of LSTMs for inference; both directions advance together."""
 
-    def __init__(self, layer: BidirectionalLSTMLayer) -> None:
+    def __init__(self, layer: BidirectionalLayer) -> None:
         super().__init__()
-        lstms = [layer.forwards.lstm, layer.backwards.lstm]
+        lstms = [_lstm_of(layer.forwards), _lstm_of(layer.backwards)]
         self._inputs = nn.ModuleList(map(_input_layer, lstms))
         self._recurrence = _Int8Recurrence(lstms)
 
-    def forward(self, inputs_BSE: Tensor, mask_BS: Tensor) -> Tensor:
-        reversal_BS = reversal_of(mask_BS)
-        directions = (inputs_BSE, reorder_time(inputs_BSE, reversal_BS))
-        states_DBSH, _ = self._recurrence.run(
-            [layer(inputs) for layer, inputs in zip(self._inputs, directions, strict=True)]
-        )
-        return torch.cat([states_DBSH[0], reorder_time(states_DBSH[1], reversal_BS)], dim=2)
+    def forward(self, inputs_BSE: Tensor, state: None, reading: Reading) -> tuple[Tensor, State]:
+        reversal_BS = reading.reversal_BS
+        directions = (inputs_BSE, reverse_time(inputs_BSE, reversal_BS))
+        products = [layer(inputs) for layer, inputs in zip(self._inputs, directions, strict=True)]
+        states_DBSH, last = self._recurrence.run(products, None, reading)
+        states_BSH = torch.cat([states_DBSH[0], reverse_time(states_DBSH[1], reversal_BS)], dim=2)
+        return states_BSH, tuple(torch.cat(part_DBH.unbind(0), dim=1) for part_DBH in last)
 
 
 class _Int8Recurrence:
@@ -106,21 +112,32 @@ class _Int8Recurrence:
         self._size = lstms[0].hidden_size
 
     def run(
-        self, products_BSG: Sequence[Tensor], state: State | None = None
+        self, products_BSG: Sequence[Tensor], state: State | None, reading: Reading | None
     ) -> tuple[Tensor, State]:
         """Return states_DBSH and the last state, given the inputs' products with their weights."""
         if state is None:
             batch_size = len(products_BSG[0])
             zero_DBH = products_BSG[0].new_zeros(len(products_BSG), batch_size, self._size)
             state = (zero_DBH, zero_DBH)
+        hidden_DBH, cell_DBH = state
         states = []
         steps = zip(*(product_BSG.unbind(1) for product_BSG in products_BSG), strict=True)
         for products_BG in steps:
-            state = self._step(products_BG, *state)
-            states.append(state[0])
-        return torch.stack(states, dim=2), state
+            hidden_DBH, cell_DBH = self._step(products_BG, hidden_DBH, cell_DBH)
+            states.append((hidden_DBH, cell_DBH))
+        states_DBSH = torch.stack([hidden_DBH for hidden_DBH, _ in states], dim=2)
+        state = (hidden_DBH, cell_DBH)
+        if reading is not None and reading.with_state:
+            cells_DBSH = torch.stack([cell_DBH for _, cell_DBH in states], dim=2)
+            state = tuple(
+                torch.stack([last_of(part_BSH, reading.mask_BS) for part_BSH in part_DBSH])
+                for part_DBSH in (states_DBSH, cells_DBSH)
+            )
+        return states_DBSH, state
 
-    def _step(self, products_BG: Sequence[Tensor], hidden_DBH: Tensor, cell_DBH: Tensor) -> State:
+    def _step(
+        self, products_BG: Sequence[Tensor], hidden_DBH: Tensor, cell_DBH: Tensor
+    ) -> tuple[Tensor, Tensor]:
         quantized_DBH = (hidden_DBH * LARGEST).round_().to(torch.int8)
         gates_DBG = torch.stack(
             [
@@ -139,8 +156,12 @@ class _Int8Recurrence:
 REPLACEMENTS: dict[type[nn.Module], Callable[..., nn.Module]] = {
     nn.Linear: Int8Linear.of,
     LSTMLayer: Int8LSTMLayer,
-    BidirectionalLSTMLayer: Int8BidirectionalLSTMLayer,
 }
+
+
+def _lstm_of(layer: nn.Module) -> nn.LSTM:
+    assert isinstance(layer, LSTMLayer)  # both directions have the same cell
+    return layer.lstm
 
 
 def _input_layer(lstm: nn.LSTM) -> Int8Linear:

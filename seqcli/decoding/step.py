@@ -39,18 +39,19 @@ class ModelStepper:
 
     def encode(self, source_BS: Tensor, mask_BS: Tensor) -> tuple[Memory, DecoderState]:
         device = self._model.output_bias.device
-        memory = self._model.encode(source_BS.to(device), mask_BS.to(device))
-        return memory, self._model.decoder.start(memory)
+        return self._model.encode(source_BS.to(device), mask_BS.to(device))
 
     def step(
         self, tokens_R: Tensor, state: DecoderState, memory: Memory, rows: Rows
     ) -> tuple[Tensor, DecoderState, Tensor]:
-        model = self._model
-        embedded_R1E = model.target_embedding(tokens_R).unsqueeze(1) * model.embedding_scale
-        states_R1H, state = model.decoder.advance(embedded_R1E, state)
-        context_RH, weights_RS = attend(model.decoder.attention, states_R1H[:, 0], memory, rows)
-        features_R1E = model.decoder.combine(states_R1H, context_RH.unsqueeze(1))
-        return self._logits(features_R1E[:, 0]), state, weights_RS
+        decoder = self._model.decoder
+        embedded_R1E = self._model.embed_target(tokens_R.unsqueeze(1))
+        states_R1H, state = decoder.advance(embedded_R1E, state)
+        context_RH, weights_RS = attend(decoder.attention, states_R1H[:, 0], memory, rows)
+        features_RE = decoder.combine(states_R1H, context_RH.unsqueeze(1))[:, 0]
+        if decoder.input_feeding:
+            state = state._replace(fed_BE=features_RE)
+        return self._logits(features_RE), state, weights_RS
 
     def _logits(self, features_RE: Tensor) -> Tensor:
         return nn.functional.linear(features_RE, self._model.output_weight, self._model.output_bias)

@@ -1,7 +1,7 @@
-"""Attention of decoder states over the source: three ways to score a pair, one way to read."""
+"""Attention of decoder states over the source: ways to score a pair, and to read by the scores."""
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ class Memory(NamedTuple):
     """What a decoder attends to, made once a batch. The tuple can be indexed row by row."""
 
     states_BSH: Tensor
-    keys_BSA: Tensor  # the states, projected for the scoring function
+    keys_BSA: Tensor  # the states, as the attention prepared them
     mask_BS: Tensor
 
     def select(self, rows: Tensor) -> "Memory":
@@ -22,22 +22,44 @@ class Memory(NamedTuple):
 
 
 class Attention(nn.Module, ABC):
-    """Normalised attention: subclasses say how a query and a key are scored."""
+    """A way of reading the source states that suits a query."""
+
+    options: ClassVar[tuple[str, ...]] = ()  # settings of its own
+
+    def __init__(self, *, query_size: int, memory_size: int) -> None:
+        super().__init__()
+        self.context_size = memory_size  # the width of what it reads
 
     @abstractmethod
     def keys(self, states_BSH: Tensor) -> Tensor:
         """Return keys_BSA, the part of the scores that depends on the source alone."""
+
+    def remember(self, states_BSH: Tensor, mask_BS: Tensor) -> Memory:
+        """Prepare the encoder's states."""
+        return Memory(states_BSH, self.keys(states_BSH), mask_BS)
+
+    @abstractmethod
+    def forward(self, queries_BTH: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        """Return context_BTH and weights_BTS, which sum to one over the real source tokens."""
+
+
+class ScoredAttention(Attention):
+    """Attention of one head: subclasses say how a query and a key are scored."""
 
     @abstractmethod
     def scores(self, queries_BTH: Tensor, keys_BSA: Tensor) -> Tensor:
         """Return unnormalised scores_BTS."""
 
     def forward(self, queries_BTH: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
-        """Return context_BTH and weights_BTS, which sum to one over the real source tokens."""
-        scores_BTS = self.scores(queries_BTH, memory.keys_BSA).float()
-        scores_BTS = scores_BTS.masked_fill(~memory.mask_BS.unsqueeze(1), -torch.inf)
-        weights_BTS = scores_BTS.softmax(2)
+        scores_BTS = self.scores(queries_BTH, memory.keys_BSA)
+        weights_BTS = normalized(scores_BTS, memory.mask_BS.unsqueeze(1))
         return weights_BTS.to(memory.states_BSH.dtype) @ memory.states_BSH, weights_BTS
+
+
+def normalized(scores: Tensor, mask: Tensor) -> Tensor:
+    """Softmax over the last axis, at least in float32; what the mask leaves out gets nothing."""
+    precise = scores.to(torch.promote_types(scores.dtype, torch.float32))
+    return precise.masked_fill(~mask, -torch.inf).softmax(-1)
 
 
 def scaled_products(queries_BTA: Tensor, keys_BSA: Tensor) -> Tensor:
@@ -46,18 +68,18 @@ def scaled_products(queries_BTA: Tensor, keys_BSA: Tensor) -> Tensor:
     Without the scale one step of Adam, which moves every weight alike, moves a sum over hundreds of
     units so far that the attention closes on one token before it has learned which.
     """
-    scale: float = keys_BSA.shape[2] ** -0.5
-    return queries_BTA @ keys_BSA.transpose(1, 2) * scale
+    scale: float = keys_BSA.shape[-1] ** -0.5
+    return queries_BTA @ keys_BSA.transpose(-1, -2) * scale
 
 
-class DotAttention(Attention):
+class DotAttention(ScoredAttention):
     """Score = query . key / sqrt(A), Luong et al. (2015) scaled as in Vaswani et al. (2017).
 
     Decoder and memory must be equally wide.
     """
 
     def __init__(self, *, query_size: int, memory_size: int) -> None:
-        super().__init__()
+        super().__init__(query_size=query_size, memory_size=memory_size)
         if query_size != memory_size:
             raise ValueError(f"dot attention of a query of {query_size} and keys of {memory_size}")
 
@@ -68,11 +90,11 @@ class DotAttention(Attention):
         return scaled_products(queries_BTH, keys_BSA)
 
 
-class GeneralAttention(Attention):
+class GeneralAttention(ScoredAttention):
     """Score = query . W key / sqrt(A), Luong et al. (2015) scaled as in Vaswani et al. (2017)."""
 
     def __init__(self, *, query_size: int, memory_size: int) -> None:
-        super().__init__()
+        super().__init__(query_size=query_size, memory_size=memory_size)
         self.key_projection = nn.Linear(memory_size, query_size, bias=False)
         nn.init.xavier_uniform_(self.key_projection.weight)
 
@@ -84,11 +106,11 @@ class GeneralAttention(Attention):
         return scaled_products(queries_BTH, keys_BSA)
 
 
-class AdditiveAttention(Attention):
+class AdditiveAttention(ScoredAttention):
     """Score = v . tanh(W query + U key) (Bahdanau et al., 2015)."""
 
     def __init__(self, *, query_size: int, memory_size: int) -> None:
-        super().__init__()
+        super().__init__(query_size=query_size, memory_size=memory_size)
         self.query_projection = nn.Linear(query_size, query_size)
         self.key_projection = nn.Linear(memory_size, query_size, bias=False)
         self.score_vector = nn.Linear(query_size, 1, bias=False)
@@ -119,8 +141,78 @@ class AdditiveAttention(Attention):
         return scores_BTS
 
 
-ATTENTIONS: dict[str, type[DotAttention] | type[GeneralAttention] | type[AdditiveAttention]] = {
+class MultiHeadAttention(Attention):
+    """Several heads, each with a projection of its own (Vaswani et al., 2017).
+
+    The heads' contexts stand side by side; the decoder's combination is their output projection.
+    The weights it tells are the mean of the heads'. ValueError where the heads do not divide the
+    query.
+    """
+
+    options = ("heads",)
+
+    def __init__(self, *, query_size: int, memory_size: int, heads: int = 4) -> None:
+        super().__init__(query_size=query_size, memory_size=memory_size)
+        if query_size % heads:
+            raise ValueError(f"{heads} heads do not divide a query of {query_size}")
+        self.heads = heads
+        self.context_size = query_size
+        self.query_projection = nn.Linear(query_size, query_size, bias=False)
+        self.key_projection = nn.Linear(memory_size, query_size, bias=False)
+        self.value_projection = nn.Linear(memory_size, query_size, bias=False)
+        for layer in (self.query_projection, self.key_projection, self.value_projection):
+            nn.init.xavier_uniform_(layer.weight)
+
+    def remember(self, states_BSH: Tensor, mask_BS: Tensor) -> Memory:
+        return Memory(self.value_projection(states_BSH), self.keys(states_BSH), mask_BS)
+
+    def keys(self, states_BSH: Tensor) -> Tensor:
+        keys_BSA: Tensor = self.key_projection(states_BSH)
+        return keys_BSA
+
+    def forward(self, queries_BTH: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        queries_BATH = self._split(self.query_projection(queries_BTH))
+        scores_BATS = scaled_products(queries_BATH, self._split(memory.keys_BSA))
+        weights_BATS = normalized(scores_BATS, memory.mask_BS[:, None, None])
+        values_BASH = self._split(memory.states_BSH)
+        context_BATH = weights_BATS.to(values_BASH.dtype) @ values_BASH
+        return context_BATH.transpose(1, 2).flatten(2), weights_BATS.mean(1)
+
+    def _split(self, states_BSH: Tensor) -> Tensor:
+        """Bring the heads in front of the time axis."""
+        heads_BASH: Tensor = states_BSH.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        return heads_BASH
+
+
+class NoAttention(Attention):
+    """Reads nothing: the source must pass through the one vector that the decoder begins with.
+
+    The bottleneck of Sutskever et al. (2014) and Cho et al. (2014). All weights are zero.
+    """
+
+    def __init__(self, *, query_size: int, memory_size: int) -> None:
+        super().__init__(query_size=query_size, memory_size=memory_size)
+        self.context_size = 0
+
+    def keys(self, states_BSH: Tensor) -> Tensor:
+        return states_BSH[:, :, :0]
+
+    def remember(self, states_BSH: Tensor, mask_BS: Tensor) -> Memory:
+        """Keep nothing of the states but their mask."""
+        return Memory(states_BSH[:, :, :0], self.keys(states_BSH), mask_BS)
+
+    def forward(self, queries_BTH: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        batch_size, steps, _ = queries_BTH.shape
+        weights_BTS = queries_BTH.new_zeros(batch_size, steps, memory.mask_BS.shape[1])
+        return queries_BTH[:, :, :0], weights_BTS
+
+
+NO_ATTENTION = "none"
+
+ATTENTIONS: dict[str, type[Attention]] = {
+    NO_ATTENTION: NoAttention,
     "dot": DotAttention,
     "general": GeneralAttention,
     "additive": AdditiveAttention,
+    "multi-head": MultiHeadAttention,
 }

@@ -5,88 +5,112 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from seqcli.nn.attention import ATTENTIONS, Memory
-from seqcli.nn.dropout import VariationalDropout
-from seqcli.nn.recurrent import State
-from seqcli.nn.stacks import STACKS
+from seqcli.nn.attention import Attention, Memory
+from seqcli.nn.bridge import Bridge
+from seqcli.nn.cells import State
+from seqcli.nn.dropout import VariationalDropout, with_mask
+from seqcli.nn.stack import Stack
+from seqcli.nn.stack_steps import StackSteps
+from seqcli.nn.stepping import StepLinear
 
 
 class DecoderState(NamedTuple):
-    """The recurrent state of each layer: rows are hypotheses."""
+    """The recurrent state of each layer, and what is fed to the next step: rows are hypotheses."""
 
-    hidden_LBH: Tensor
-    cell_LBH: Tensor
+    layers: list[State]
+    fed_BE: Tensor | None = None  # features of the last step, where they are an input
 
     def select(self, rows: Tensor) -> "DecoderState":
         return DecoderState(
-            self.hidden_LBH.index_select(1, rows), self.cell_LBH.index_select(1, rows)
+            [tuple(part.index_select(0, rows) for part in layer) for layer in self.layers],
+            None if self.fed_BE is None else self.fed_BE.index_select(0, rows),
         )
-
-    def layers(self) -> list[State]:
-        return list(zip(self.hidden_LBH.unbind(0), self.cell_LBH.unbind(0), strict=True))
 
 
 class Decoder(nn.Module):
-    """LSTM layers, attention over the source, then a narrow feature vector (Luong et al., 2015).
+    """Recurrent layers, attention over the source, then a narrow feature vector.
 
-    Attention stands after the recurrence, so that in training the whole target goes through each
-    layer in one call. The features are as wide as the embeddings, with which they are compared.
+    Luong et al. (2015). Attention stands after the recurrence, so that in training the whole target
+    goes through each layer in one call. With `input_feeding` the features of a step are an input of
+    the next one; then `stack` reads embeddings and features side by side, step by step.
     """
 
     def __init__(
         self,
+        stack: Stack,
+        attention: Attention,
+        bridge: Bridge,
         *,
-        input_size: int,
-        hidden_size: int,
-        memory_size: int,
-        num_layers: int,
-        stack: str,
-        attention: str,
-        dropout: float,
+        feature_size: int,
+        input_feeding: bool = False,
+        input_dropout: float = 0.0,
+        output_dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.input_dropout = VariationalDropout(dropout)
-        self.stack = STACKS[stack](
-            input_size=input_size, hidden_size=hidden_size, num_layers=num_layers, dropout=dropout
-        )
-        self.state_dropout = VariationalDropout(dropout)
-        self.attention = ATTENTIONS[attention](query_size=hidden_size, memory_size=memory_size)
-        self.combination = nn.Linear(hidden_size + memory_size, input_size)
-        self.feature_dropout = VariationalDropout(dropout)
-        self.bridge = nn.Linear(memory_size, 2 * num_layers * hidden_size)
-        for layer in (self.combination, self.bridge):
-            nn.init.xavier_uniform_(layer.weight)
-            nn.init.zeros_(layer.bias)
-        self.num_layers = num_layers
+        self.input_dropout = VariationalDropout(input_dropout)
+        self.stack = stack
+        self.output_dropout = VariationalDropout(output_dropout)
+        self.attention = attention
+        self.combination = nn.Linear(stack.output_size + attention.context_size, feature_size)
+        nn.init.xavier_uniform_(self.combination.weight)
+        nn.init.zeros_(self.combination.bias)
+        self.feature_dropout = VariationalDropout(output_dropout)
+        self.bridge = bridge
+        self.input_feeding = input_feeding
 
-    def remember(self, states_BSH: Tensor, mask_BS: Tensor) -> Memory:
-        """Prepare the encoder's states for attention."""
-        return Memory(states_BSH, self.attention.keys(states_BSH), mask_BS)
-
-    def start(self, memory: Memory) -> DecoderState:
-        """Return the state before the first token, from the mean of the source states."""
-        lengths_B1 = memory.mask_BS.sum(1, keepdim=True)
-        mean_BH = memory.states_BSH.sum(1) / lengths_B1.to(memory.states_BSH.dtype)
-        start_BX = torch.tanh(self.bridge(mean_BH))
-        start_LBH = start_BX.unflatten(1, (2 * self.num_layers, -1)).transpose(0, 1)
-        return DecoderState(start_LBH[: self.num_layers], start_LBH[self.num_layers :])
+    def start(self, states_BSH: Tensor, mask_BS: Tensor, last: list[State]) -> DecoderState:
+        """Return the state before the first token, from what the encoder returned."""
+        layers = self.bridge(states_BSH, mask_BS, last)
+        if not self.input_feeding:
+            return DecoderState(layers)
+        features = self.combination.out_features
+        return DecoderState(layers, states_BSH.new_zeros(len(states_BSH), features))
 
     def forward(self, embedded_BTE: Tensor, memory: Memory, state: DecoderState) -> Tensor:
         """Read T target tokens from `state` on; return features_BTE."""
+        if self.input_feeding:
+            return self._forward_by_steps(embedded_BTE, memory, state)
         states_BTH, _ = self.advance(embedded_BTE, state)
         context_BTH, _ = self.attention(states_BTH, memory)
         return self.combine(states_BTH, context_BTH)
 
     def advance(self, embedded_BTE: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
-        """Run the recurrent layers; return states_BTH, which are queries, and the new state."""
-        states_BTH, layer_states = self.stack.advance(
-            self.input_dropout(embedded_BTE), state.layers()
-        )
-        hidden, cell = zip(*layer_states, strict=True)
-        return self.state_dropout(states_BTH), DecoderState(torch.stack(hidden), torch.stack(cell))
+        """Run the recurrent layers; return states_BTH, which are queries, and the new state.
+
+        With input feeding, T must be 1, and the caller puts the features into the new state.
+        """
+        inputs_BTE = self.input_dropout(embedded_BTE)
+        if state.fed_BE is not None:
+            inputs_BTE = torch.cat([inputs_BTE, state.fed_BE.unsqueeze(1)], dim=2)
+        states_BTH, layers = self.stack(inputs_BTE, state.layers)
+        return self.output_dropout(states_BTH), state._replace(layers=layers)
 
     def combine(self, states_BTH: Tensor, context_BTH: Tensor) -> Tensor:
         """Return features_BTE from states and what the attention read for them."""
         combined_BTE = self.combination(torch.cat([states_BTH, context_BTH], dim=2))
         features_BTE: Tensor = self.feature_dropout(torch.tanh(combined_BTE))
         return features_BTE
+
+    def _forward_by_steps(
+        self, embedded_BTE: Tensor, memory: Memory, state: DecoderState
+    ) -> Tensor:
+        """Do as `advance`, attention and `combine` do step by step, with the masks of one pass."""
+        layers, fed_BE = state
+        assert fed_BE is not None  # `start` gives it
+        steps = StackSteps(self.stack, self.input_dropout(embedded_BTE))
+        num_steps = embedded_BTE.shape[1]
+        combination = StepLinear(
+            self.combination.weight, self.combination.bias, num_steps=num_steps, like=steps.like
+        )
+        query_size = self.stack.output_size
+        output_mask_BH = self.output_dropout.mask_for(fed_BE.new_empty(len(fed_BE), query_size))
+        feature_mask_BE = self.feature_dropout.mask_for(fed_BE)
+        features = []
+        for _ in range(num_steps):
+            output_BH, layers = steps.advance(fed_BE, layers)
+            query_BH = with_mask(output_BH, output_mask_BH)
+            context_B1H, _ = self.attention(query_BH.unsqueeze(1), memory)
+            combined_BE = combination(torch.cat([query_BH, context_B1H[:, 0]], dim=1))
+            fed_BE = with_mask(torch.tanh(combined_BE), feature_mask_BE)
+            features.append(fed_BE)
+        return torch.stack(features, dim=1)

@@ -15,11 +15,19 @@ class VariationalDropout(nn.Module):
         self.probability = probability
 
     def forward(self, states_BSH: Tensor) -> Tensor:
+        mask_BH = self.mask_for(states_BSH[:, 0])
+        return states_BSH if mask_BH is None else states_BSH * mask_BH.unsqueeze(1)
+
+    def mask_for(self, states_BH: Tensor) -> Tensor | None:
+        """Return a new mask_BH to multiply with at each step, or None where nothing is dropped."""
         if not self.training or self.probability == 0:
-            return states_BSH
-        batch_size, _, size = states_BSH.shape
-        ones_B1H = states_BSH.new_ones(batch_size, 1, size)
-        return states_BSH * nn.functional.dropout(ones_B1H, self.probability)
+            return None
+        return nn.functional.dropout(torch.ones_like(states_BH), self.probability)
+
+
+def with_mask(states_BH: Tensor, mask_BH: Tensor | None) -> Tensor:
+    """Apply a mask of `VariationalDropout.mask_for`, if there is one."""
+    return states_BH if mask_BH is None else states_BH * mask_BH
 
 
 def drop_words(tokens_BS: Tensor, probability: float, *, replacement: int, first: int) -> Tensor:

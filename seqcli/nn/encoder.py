@@ -2,30 +2,23 @@
 
 from torch import Tensor, nn
 
+from seqcli.nn.cells import State
 from seqcli.nn.dropout import VariationalDropout
-from seqcli.nn.stacks import STACKS
+from seqcli.nn.masks import Reading
+from seqcli.nn.stack import Stack
 
 
 class Encoder(nn.Module):
-    """A bidirectional recurrent encoder."""
+    """A stack of recurrent layers with same-mask dropout below and above it."""
 
-    def __init__(
-        self, *, input_size: int, hidden_size: int, num_layers: int, stack: str, dropout: float
-    ) -> None:
+    def __init__(self, stack: Stack, *, input_dropout: float, output_dropout: float) -> None:
         super().__init__()
-        self.input_dropout = VariationalDropout(dropout)
-        self.stack = STACKS[stack](
-            input_size=input_size,
-            hidden_size=hidden_size,
-            num_layers=num_layers,
-            dropout=dropout,
-            bidirectional=True,
-        )
-        self.output_dropout = VariationalDropout(dropout)
-        self.output_size = self.stack.output_size
+        self.input_dropout = VariationalDropout(input_dropout)
+        self.stack = stack
+        self.output_dropout = VariationalDropout(output_dropout)
 
-    def forward(self, embedded_BSE: Tensor, mask_BS: Tensor) -> Tensor:
-        """Return states_BSH; those of padding are zero."""
-        states_BSH = self.stack.encode(self.input_dropout(embedded_BSE), mask_BS)
+    def forward(self, embedded_BSE: Tensor, reading: Reading) -> tuple[Tensor, list[State]]:
+        """Return states_BSH, zero for padding, and the last state of each layer (see Stack)."""
+        states_BSH, last = self.stack(self.input_dropout(embedded_BSE), None, reading)
         kept_BSH: Tensor = self.output_dropout(states_BSH)
-        return kept_BSH * mask_BS.unsqueeze(2)
+        return kept_BSH * reading.mask_BS.unsqueeze(2), last

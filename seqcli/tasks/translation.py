@@ -4,10 +4,9 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 
-import msgspec
 from torch import Tensor
 
-from seqcli.architectures.seq2seq import Seq2Seq, Seq2SeqConfig
+from seqcli.architectures.seq2seq import Seq2Seq, Seq2SeqConfig, build_seq2seq
 from seqcli.data.batch import Batch, make_batch
 from seqcli.data.batching import token_batches
 from seqcli.data.dataset import Example, ParallelDataset
@@ -26,10 +25,10 @@ def build_model(
     config: Seq2SeqConfig, *, source_tokenizer: Tokenizer, target_tokenizer: Tokenizer
 ) -> Seq2Seq:
     """Build the untrained model for these vocabularies."""
-    return Seq2Seq(
-        source_size=len(source_tokenizer.vocabulary),
-        target_size=len(target_tokenizer.vocabulary),
-        **msgspec.structs.asdict(config),
+    return build_seq2seq(
+        config,
+        source_vocabulary_size=len(source_tokenizer.vocabulary),
+        target_vocabulary_size=len(target_tokenizer.vocabulary),
     )
 
 

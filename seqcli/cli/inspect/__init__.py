@@ -1,0 +1,14 @@
+"""`seqcli inspect`: look inside a trained network."""
+
+import typer
+
+from seqcli.cli.inspect.attention import show_attention
+from seqcli.cli.inspect.gates import show_gates
+from seqcli.cli.inspect.gradients import show_gradients
+from seqcli.cli.inspect.parameters import show_parameters
+
+app = typer.Typer(no_args_is_help=True, help="Look inside a trained network.")
+app.command("gates")(show_gates)
+app.command("parameters")(show_parameters)
+app.command("gradients")(show_gradients)
+app.command("attention")(show_attention)

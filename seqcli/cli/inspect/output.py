@@ -1,0 +1,88 @@
+"""Where the commands of `seqcli inspect` show what they found, and in which form."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+
+import typer
+
+from seqcli.cli.inspect.figures import FIGURES, figure, require_matplotlib
+from seqcli.cli.output import writer_to
+from seqcli.errors import UsageError
+from seqcli.text.lines import STDIN
+
+if TYPE_CHECKING:
+    import msgspec
+
+    from seqcli.cli.inspect.figures import Figure
+
+FORMATS = {".txt": "text", ".json": "json", **dict.fromkeys(FIGURES, "figure")}
+
+ModelArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="Its folder, or the name of a shipped one.")
+]
+FormatOption = Annotated[
+    Literal["text", "json"], typer.Option("--format", help="For people or for programs.")
+]
+OutputOption = Annotated[
+    Path,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help=f"A file of the kind that its ending names: {', '.join(FORMATS)}.",
+    ),
+]
+
+
+Result = TypeVar("Result", bound="msgspec.Struct")
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A file or standard output, and the form that the result takes there."""
+
+    output: Path
+    form: str
+
+    def write(
+        self,
+        result: Result,
+        *,
+        as_text: Callable[[Result], str],
+        draw: Callable[[Result, "Figure"], None],
+    ) -> None:
+        """Write what was found as text, as JSON or as a figure."""
+        if self.form == "figure":
+            with figure(self.output) as canvas:
+                draw(result, canvas)
+            return
+        with writer_to(self.output) as write:
+            write(as_text(result) if self.form == "text" else _as_json(result))
+
+
+def destination_of(output: Path, output_format: str) -> Destination:
+    """Decide on the form before any work is done: a file's ending, or the format for "-".
+
+    Raises UsageError for another ending, or for a figure where matplotlib is missing.
+    """
+    if str(output) == STDIN:
+        return Destination(output, output_format)
+    form = FORMATS.get(output.suffix.lower())
+    if form is None:
+        raise UsageError(
+            f"--output {output} does not say what to write",
+            why="the ending of the file names the kind",
+            fix=f"End it in {', '.join(FORMATS)}",
+        )
+    if form == "figure":
+        require_matplotlib()
+    return Destination(output, form)
+
+
+def _as_json(result: "msgspec.Struct") -> str:
+    """What is no finite number becomes null."""
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(result).decode(), indent=2)

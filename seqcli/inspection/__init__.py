@@ -1,0 +1,1 @@
+"""A look inside a trained network: functions of a loaded model that return plain numbers."""

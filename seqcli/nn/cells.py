@@ -1,0 +1,366 @@
+"""Recurrent layers that read forward: the equations of each cell, and its fastest kernel.
+
+A cell says how one step goes: what it takes from the input, its gates, its new state. From the same
+equations a layer can be run step by step (with dropout of its states, or to look at its gates); the
+cells that torch has run whole sequences in torch's kernels: oneDNN's on the CPU, cuDNN's on CUDA.
+
+Sequences are padded, never packed: packed ones miss oneDNN's and some of cuDNN's fast kernels.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from seqcli.nn.dropout import VariationalDropout, with_mask
+from seqcli.nn.masks import Reading, last_of
+from seqcli.nn.pointwise import lstm_pointwise
+from seqcli.nn.stepping import StepLinear
+
+State = tuple[Tensor, ...]  # hidden_BH, and for LSTMs cell_BH
+Gates = dict[str, Tensor]  # by name, each of shape BH
+
+SHUT = 1e4  # an input so large that a sigmoid of it is 1, and of its negative 0, to the last bit
+
+
+class RecurrentLayer(nn.Module, ABC):
+    """One recurrent layer that reads forward.
+
+    G is the width of what a step computes from input and state: `hidden_size` for each gate.
+    `state_dropout` drops the same units of the state before the recurrent product of every step
+    (Gal and Ghahramani, 2016).
+    """
+
+    state_names: ClassVar[tuple[str, ...]] = ("hidden",)
+
+    def __init__(self, *, input_size: int, hidden_size: int, state_dropout: float = 0.0) -> None:
+        super().__init__()
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.state_dropout = VariationalDropout(state_dropout)
+
+    @abstractmethod
+    def input_weights(self) -> tuple[Tensor, Tensor | None]:
+        """Return weight_GE and bias_G of the product with the input."""
+
+    @abstractmethod
+    def recurrent_weights(self) -> tuple[Tensor, Tensor | None]:
+        """Return weight_GH and bias_G of the product with the state."""
+
+    @abstractmethod
+    def gates(self, products_BG: Tensor, recurrent_BG: Tensor, state: State) -> Gates:
+        """Return the gates of a step, given the products of input and state with their weights."""
+
+    @abstractmethod
+    def update(self, gates: Gates, state: State) -> State:
+        """Return the state after a step with these gates."""
+
+    @abstractmethod
+    def kernel(self, device_type: str) -> str:
+        """Name what computes a whole sequence on a device: oneDNN, cuDNN, torch or steps."""
+
+    def prepare(self, products: Tensor) -> Tensor:
+        """Return what the steps read of the input's products; it does not depend on the state."""
+        return products
+
+    def step(self, products_BG: Tensor, recurrent_BG: Tensor, state: State) -> State:
+        """Return the state after a step."""
+        return self.update(self.gates(products_BG, recurrent_BG, state), state)
+
+    def zero_state(self, inputs_BSE: Tensor) -> State:
+        """Return the state before the first step."""
+        zero_BH = inputs_BSE.new_zeros(len(inputs_BSE), self.hidden_size)
+        return (zero_BH,) * len(self.state_names)
+
+    def forward(
+        self, inputs_BSE: Tensor, state: State | None = None, reading: Reading | None = None
+    ) -> tuple[Tensor, State]:
+        """Read from `state` on (zero if None); return states_BSH and the last state.
+
+        The last state is that after the last position, padded or not; with a `reading` that asks
+        for it, that after the last real token of each row. States of padding are meaningless.
+        """
+        weight_GE, bias_G = self.input_weights()
+        products_BSG = self.prepare(nn.functional.linear(inputs_BSE, weight_GE, bias_G))
+        state = state or self.zero_state(inputs_BSE)
+        mask_BH = self.state_dropout.mask_for(state[0])
+        recurrent = StepLinear(
+            *self.recurrent_weights(), num_steps=inputs_BSE.shape[1], like=products_BSG
+        )
+        states = []
+        with torch.autocast(inputs_BSE.device.type, enabled=False):
+            for products_BG in at_least_float32(products_BSG).unbind(1):
+                recurrent_BG = recurrent(with_mask(state[0], mask_BH))
+                state = self.step(products_BG, recurrent_BG, state)
+                states.append(state)
+        each_BSH = [torch.stack(steps, dim=1) for steps in zip(*states, strict=True)]
+        if reading is not None and reading.with_state:
+            state = tuple(last_of(steps_BSH, reading.mask_BS) for steps_BSH in each_BSH)
+        return each_BSH[0], state
+
+
+class TorchLayer(RecurrentLayer):
+    """A layer that torch has a kernel for, which it runs through unless states are dropped."""
+
+    @property
+    @abstractmethod
+    def module(self) -> nn.RNNBase:
+        """The layer of torch that holds the weights."""
+
+    def input_weights(self) -> tuple[Tensor, Tensor | None]:
+        weight_GE, _, bias_G, _ = self.module.all_weights[0]
+        return weight_GE, bias_G
+
+    def recurrent_weights(self) -> tuple[Tensor, Tensor | None]:
+        _, weight_GH, _, bias_G = self.module.all_weights[0]
+        return weight_GH, bias_G
+
+    def kernel(self, device_type: str) -> str:
+        if self.state_dropout.probability:
+            return "steps"
+        return "cuDNN" if device_type == "cuda" else "torch"
+
+    def forward(
+        self, inputs_BSE: Tensor, state: State | None = None, reading: Reading | None = None
+    ) -> tuple[Tensor, State]:
+        if self.training and self.state_dropout.probability:
+            return super().forward(inputs_BSE, state, reading)
+        return self._run_kernel(inputs_BSE, state, reading)
+
+    def _run_kernel(
+        self, inputs_BSE: Tensor, state: State | None, reading: Reading | None
+    ) -> tuple[Tensor, State]:
+        carried = None if state is None else state[0].unsqueeze(0)
+        states_BSH, last_1BH = self.module(inputs_BSE, carried)
+        if reading is not None and reading.with_state:
+            return states_BSH, (last_of(states_BSH, reading.mask_BS),)
+        return states_BSH, (last_1BH[0],)
+
+
+class TanhRNNLayer(TorchLayer):
+    """h = tanh(W x + U h + b) (Elman, 1990)."""
+
+    activation: ClassVar[str] = "tanh"
+
+    def __init__(self, *, input_size: int, hidden_size: int, state_dropout: float = 0.0) -> None:
+        super().__init__(
+            input_size=input_size, hidden_size=hidden_size, state_dropout=state_dropout
+        )
+        self.rnn = nn.RNN(input_size, hidden_size, nonlinearity=self.activation, batch_first=True)
+        initialize(self.rnn)
+
+    @property
+    def module(self) -> nn.RNNBase:
+        return self.rnn
+
+    def gates(self, products_BG: Tensor, recurrent_BG: Tensor, state: State) -> Gates:
+        return {"candidate": torch.tanh(products_BG + recurrent_BG)}
+
+    def update(self, gates: Gates, state: State) -> State:
+        return (gates["candidate"],)
+
+
+class ReluRNNLayer(TanhRNNLayer):
+    """h = relu(W x + U h + b) (Le et al., 2015)."""
+
+    activation = "relu"
+
+    def gates(self, products_BG: Tensor, recurrent_BG: Tensor, state: State) -> Gates:
+        return {"candidate": torch.relu(products_BG + recurrent_BG)}
+
+
+class GRULayer(TorchLayer):
+    """Gated recurrent unit (Cho et al., 2014), the reset gate after the product as in cuDNN.
+
+    r, z = sigmoid(W x + U h + b); n = tanh(W x + b + r (U h + b)); h = (1 - z) n + z h.
+    """
+
+    def __init__(self, *, input_size: int, hidden_size: int, state_dropout: float = 0.0) -> None:
+        super().__init__(
+            input_size=input_size, hidden_size=hidden_size, state_dropout=state_dropout
+        )
+        self.gru = nn.GRU(input_size, hidden_size, batch_first=True)
+        initialize(self.gru)
+
+    @property
+    def module(self) -> nn.RNNBase:
+        return self.gru
+
+    def gates(self, products_BG: Tensor, recurrent_BG: Tensor, state: State) -> Gates:
+        size = self.hidden_size
+        both_BG = torch.sigmoid(products_BG[:, : 2 * size] + recurrent_BG[:, : 2 * size])
+        reset_BH, update_BH = both_BG.chunk(2, dim=1)
+        new_BH = products_BG[:, 2 * size :] + reset_BH * recurrent_BG[:, 2 * size :]
+        return {"reset": reset_BH, "update": update_BH, "candidate": torch.tanh(new_BH)}
+
+    def update(self, gates: Gates, state: State) -> State:
+        candidate_BH = gates["candidate"]
+        return (candidate_BH + gates["update"] * (state[0] - candidate_BH),)
+
+
+class LSTMLayer(TorchLayer):
+    """Long short-term memory (Hochreiter and Schmidhuber, 1997; forget gate Gers et al., 2000).
+
+    i, f, o = sigmoid(W x + U h + b); g = tanh(W x + U h + b); c = f c + i g; h = o tanh(c).
+    """
+
+    state_names = ("hidden", "cell")
+
+    def __init__(self, *, input_size: int, hidden_size: int, state_dropout: float = 0.0) -> None:
+        super().__init__(
+            input_size=input_size, hidden_size=hidden_size, state_dropout=state_dropout
+        )
+        self.lstm = nn.LSTM(input_size, hidden_size, batch_first=True)
+        initialize(self.lstm)
+
+    @property
+    def module(self) -> nn.RNNBase:
+        return self.lstm
+
+    def gates(self, products_BG: Tensor, recurrent_BG: Tensor, state: State) -> Gates:
+        input_BH, forget_BH, candidate_BH, output_BH = (products_BG + recurrent_BG).chunk(4, dim=1)
+        return {
+            "input": torch.sigmoid(input_BH),
+            "forget": torch.sigmoid(forget_BH),
+            "candidate": torch.tanh(candidate_BH),
+            "output": torch.sigmoid(output_BH),
+        }
+
+    def update(self, gates: Gates, state: State) -> State:
+        cell_BH = gates["forget"] * state[1] + gates["input"] * gates["candidate"]
+        return gates["output"] * torch.tanh(cell_BH), cell_BH
+
+    def step(self, products_BG: Tensor, recurrent_BG: Tensor, state: State) -> State:
+        return lstm_pointwise(products_BG + recurrent_BG, state[1])
+
+    def kernel(self, device_type: str) -> str:
+        name = super().kernel(device_type)
+        return "oneDNN" if name == "torch" and torch.backends.mkldnn.is_available() else name
+
+    def _run_kernel(
+        self, inputs_BSE: Tensor, state: State | None, reading: Reading | None
+    ) -> tuple[Tensor, State]:
+        hidden_BH, cell_BH = state or self.zero_state(inputs_BSE)
+        carried = (hidden_BH.unsqueeze(0), cell_BH.unsqueeze(0))
+        if reading is None or not reading.with_state:
+            states_BSH, (hidden_1BH, cell_1BH) = self.lstm(inputs_BSE, carried)
+            return states_BSH, (hidden_1BH[0], cell_1BH[0])
+        states_BSH, cell_BH = self._run_frozen(inputs_BSE, carried, reading.mask_BS)
+        return states_BSH, (last_of(states_BSH, reading.mask_BS), cell_BH)
+
+    def _run_frozen(
+        self, inputs_BSE: Tensor, carried: tuple[Tensor, Tensor], mask_BS: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return states_BSH and the cell after the last real token of each row.
+
+        torch's kernels give away no cell but the last one. So padding is marked by one more input,
+        which shuts the input gate and opens the forget gate: the cell stays as it is to the end.
+        """
+        weight_GE, weight_GH, *biases = self.lstm.all_weights[0]
+        mark_G = weight_GE.new_zeros(len(weight_GE))
+        mark_G[: self.hidden_size] = -SHUT
+        mark_G[self.hidden_size : 2 * self.hidden_size] = SHUT
+        weights = [torch.cat([weight_GE, mark_G.unsqueeze(1)], dim=1), weight_GH, *biases]
+        marked_BSE = torch.cat([inputs_BSE, (~mask_BS).unsqueeze(2).to(inputs_BSE.dtype)], dim=2)
+        states_BSH, _, cell_1BH = torch.lstm(
+            marked_BSE, carried, weights, True, 1, 0.0, self.training, False, True
+        )
+        return states_BSH, cell_1BH[0]
+
+
+class LayerNormLSTMLayer(RecurrentLayer):
+    """LSTM with layer normalisation of both products and of the cell that is read out.
+
+    Ba et al. (2016), equations 20 to 22: i, f, g, o from LN(U h) + LN(W x) + b, h = o tanh(LN(c)).
+    The bias is the one inside the norm of W x, which can take up the others.
+    """
+
+    state_names = ("hidden", "cell")
+
+    def __init__(self, *, input_size: int, hidden_size: int, state_dropout: float = 0.0) -> None:
+        super().__init__(
+            input_size=input_size, hidden_size=hidden_size, state_dropout=state_dropout
+        )
+        self.input_projection = nn.Linear(input_size, 4 * hidden_size, bias=False)
+        self.recurrent_projection = nn.Linear(hidden_size, 4 * hidden_size, bias=False)
+        self.input_norm = nn.LayerNorm(4 * hidden_size)
+        self.recurrent_norm = nn.LayerNorm(4 * hidden_size, bias=False)
+        self.cell_norm = nn.LayerNorm(hidden_size)
+        initialize_input(self.input_projection.weight, hidden_size)
+        initialize_recurrent(self.recurrent_projection.weight, hidden_size)
+        open_forget_gate(self.input_norm.bias, hidden_size)
+
+    def input_weights(self) -> tuple[Tensor, Tensor | None]:
+        return self.input_projection.weight, None
+
+    def recurrent_weights(self) -> tuple[Tensor, Tensor | None]:
+        return self.recurrent_projection.weight, None
+
+    def prepare(self, products: Tensor) -> Tensor:
+        normalized: Tensor = self.input_norm(at_least_float32(products))
+        return normalized
+
+    def gates(self, products_BG: Tensor, recurrent_BG: Tensor, state: State) -> Gates:
+        sums_BG = products_BG + self.recurrent_norm(at_least_float32(recurrent_BG))
+        input_BH, forget_BH, candidate_BH, output_BH = sums_BG.chunk(4, dim=1)
+        return {
+            "input": torch.sigmoid(input_BH),
+            "forget": torch.sigmoid(forget_BH),
+            "candidate": torch.tanh(candidate_BH),
+            "output": torch.sigmoid(output_BH),
+        }
+
+    def update(self, gates: Gates, state: State) -> State:
+        cell_BH = gates["forget"] * state[1] + gates["input"] * gates["candidate"]
+        return gates["output"] * torch.tanh(self.cell_norm(cell_BH)), cell_BH
+
+    def kernel(self, device_type: str) -> str:
+        return "steps"
+
+
+CELLS: dict[str, type[RecurrentLayer]] = {
+    "rnn-tanh": TanhRNNLayer,
+    "rnn-relu": ReluRNNLayer,
+    "gru": GRULayer,
+    "lstm": LSTMLayer,
+    "layer-norm-lstm": LayerNormLSTMLayer,
+}
+
+
+def initialize(module: nn.RNNBase) -> None:
+    """Orthogonal recurrent and Xavier input weights, zero biases, an open forget gate."""
+    size = module.hidden_size
+    input_weight, recurrent_weight, input_bias, recurrent_bias = module.all_weights[0]
+    initialize_input(input_weight, size)
+    initialize_recurrent(recurrent_weight, size)
+    for bias in (input_bias, recurrent_bias):
+        nn.init.zeros_(bias)
+    if isinstance(module, nn.LSTM):
+        open_forget_gate(input_bias, size)
+
+
+def initialize_input(weight_GE: Tensor, size: int) -> None:
+    """Each gate by Xavier's rule (Glorot and Bengio, 2010)."""
+    bound = math.sqrt(6 / (weight_GE.shape[1] + size))
+    nn.init.uniform_(weight_GE, -bound, bound)
+
+
+def initialize_recurrent(weight_GH: Tensor, size: int) -> None:
+    """An orthogonal matrix for each gate (Saxe et al., 2014)."""
+    for gate_HH in weight_GH.data.split(size):
+        nn.init.orthogonal_(gate_HH)
+
+
+def open_forget_gate(bias_G: Tensor, size: int) -> None:
+    """A forget bias of 1 lets gradient through many steps from the start.
+
+    Gers et al. (2000), Jozefowicz et al. (2015).
+    """
+    bias_G.data[size : 2 * size] = 1
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """Widen bfloat16 to float32; leave float32 and float64 as they are."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
