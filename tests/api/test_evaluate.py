@@ -114,13 +114,20 @@ def test_there_is_no_warning_where_tokens_are_what_is_scored(tmp_path: Path) -> 
 def test_a_model_scores_as_a_file_of_its_translations(tmp_path: Path) -> None:
     source, reference = write(tmp_path / "src", SOURCE), write(tmp_path / "ref", REFERENCE)
     kept: list[str] = []
-    settings = {"lowercase": True, "bleu_tokenizer": "none"}
     evaluation = evaluate_model(
-        WordByWord(), source, [reference], ["bleu", "wer"], on_translation=kept.append, **settings
+        WordByWord(),
+        source,
+        [reference],
+        ["bleu", "wer"],
+        bleu_tokenizer="none",
+        lowercase=True,
+        on_translation=kept.append,
     )
     assert kept == ["a cat on the mat", "a man"]
     kept_file = write(tmp_path / "kept", kept)
-    assert evaluation == evaluate_files(kept_file, [reference], ["bleu", "wer"], **settings)
+    assert evaluation == evaluate_files(
+        kept_file, [reference], ["bleu", "wer"], bleu_tokenizer="none", lowercase=True
+    )
     assert [score.value for score in evaluation.scores] == pytest.approx([100, 0])
 
 
@@ -149,6 +156,51 @@ def test_translations_that_are_cut_off_are_counted_in_a_warning(tmp_path: Path) 
     source, reference = write(tmp_path / "src", SOURCE), write(tmp_path / "ref", REFERENCE)
     (warning,) = evaluate_model(Cutting(), source, [reference]).warnings
     assert warning.startswith("1 of 2 translations ")
+
+
+def test_length_is_that_of_the_source_or_else_of_the_first_reference(tmp_path: Path) -> None:
+    source = write(tmp_path / "src", ["eins zwei drei", "eins"])
+    first, second = write(tmp_path / "one", ["a", "b c"]), write(tmp_path / "two", ["a b c", "b"])
+    hypothesis = write(tmp_path / "out", ["a", "x"])
+    for measured, values in [(source, [0, 100]), (None, [100, 0])]:
+        evaluation = evaluate_files(
+            hypothesis, [first, second], ["accuracy"], source=measured, by_length=[1]
+        )
+        assert [bucket.scores[0].value for bucket in evaluation.by_length] == values
+        assert evaluation.line_count == 2
+        assert evaluation.reference_count == 2
+
+
+def test_a_model_scores_by_the_length_of_its_source(tmp_path: Path) -> None:
+    source = write(tmp_path / "src", ["der Mann", "ein Mann auf der Matte"])
+    reference = write(tmp_path / "ref", ["the man", "the mat"])
+    by_length = evaluate_model(WordByWord(), source, [reference], by_length=[2, 4]).by_length
+    translation = write(tmp_path / "out", ["the man", "a man on the mat"])
+    expected = evaluate_files(translation, [reference], source=source, by_length=[2, 4])
+    assert by_length == expected.by_length
+    assert [bucket.line_count for bucket in by_length] == [1, 0, 1]
+
+
+def test_the_source_of_hypotheses_is_no_reference_and_is_not_warned_of(tmp_path: Path) -> None:
+    raw, source = write(tmp_path / "out", ["He waits."]), write(tmp_path / "src", ["Er wartet ."])
+    evaluation = evaluate_files(raw, [raw], ["chrf"], source=source, by_length=[10])
+    assert evaluation.warnings == ()
+    assert evaluation.scores == evaluate_files(raw, [raw], ["chrf"]).scores
+
+
+def test_a_source_of_another_length_than_the_hypotheses_is_named(tmp_path: Path) -> None:
+    full, short = write(tmp_path / "out", ["a", "b"]), write(tmp_path / "src", ["a"])
+    with pytest.raises(DataError) as caught:
+        evaluate_files(full, [full], source=short, by_length=[10])
+    assert caught.value.what == f"{full} has 2 lines but {short} has 1"
+
+
+def test_wrong_bounds_of_length_are_told_before_a_file_is_read(tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    with pytest.raises(ConfigError, match="20,10"):
+        evaluate_files(missing, [missing], by_length=[20, 10])
+    with pytest.raises(ConfigError, match="20,10"):
+        evaluate_model(WordByWord(), missing, [missing], by_length=[20, 10])
 
 
 def test_scoring_files_imports_no_torch(tmp_path: Path) -> None:

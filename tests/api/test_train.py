@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from seqcli.api import train as train_module
-from seqcli.api.train import train
+from seqcli.api.train import dry_run, train
 from seqcli.api.translate import load_translator
 from seqcli.bundle import TRAINING, WEIGHTS, read_bundle
 from seqcli.errors import ConfigError, DataError, ModelError, OutputError, SeqcliError
@@ -154,7 +154,7 @@ def test_every_metric_selects_with_a_tokenizer_for_each_side(
         f"evaluation.metric={metric}",
         "training.epochs=3",
     )
-    assert recipe.model.tie_embeddings == "target"
+    assert recipe.model.tie_embeddings == "target-output"
     recorder = Recorder()
     facts = train_at(tmp_path / "model", recipe, recorder)
     scores = [report.validation.score for report in recorder.validations]
@@ -205,6 +205,52 @@ def test_the_card_and_the_facts_say_what_was_done(tmp_path: Path, corpus: Corpus
     assert f"{facts.parameters:,} parameters" in card
     assert f"BLEU: {facts.scores[0].value:.2f} (`{facts.scores[0].signature}`)" in card
     assert corpus["train"][0] in card
+    facts_of_dry_run = dry_run(recipe_of(corpus, "training.epochs=1"), device="cpu")
+    for name in ("parameters", "encoder path", "decoder path", "FLOPs"):
+        assert f"- {name}: {facts_of_dry_run[name]}\n" in card
+
+
+def test_a_dry_run_tells_what_the_training_will_do_and_writes_nothing(
+    tmp_path: Path, corpus: Corpus
+) -> None:
+    with Path(corpus["train"][0]).open("a") as source, Path(corpus["train"][1]).open("a") as target:
+        source.write("\n")
+        target.write("abc\n")
+    recipe, recorder, before = (
+        recipe_of(corpus, "training.epochs=1"),
+        Recorder(),
+        contents(tmp_path),
+    )
+    told = dry_run(recipe, tmp_path / "model", reporter=recorder, device="cpu")
+    assert contents(tmp_path) == before
+    assert not (tmp_path / "model").exists()
+    assert recorder.messages == []
+    facts = train_at(tmp_path / "model", recipe, recorder)
+    assert told["pairs"] == "40 to train on, 6 to validate on"
+    assert f"left out: {told['left out']}" in recorder.messages
+    assert f"vocabulary: {told['vocabulary']}" in recorder.messages
+    assert f"training: {told['training']}" in recorder.messages
+    assert told["parameters"].startswith(f"{facts.parameters:,}: ")
+    assert told["precision"] == "float32 on cpu"
+    tokenizer = read_bundle(tmp_path / "model").source_tokenizer
+    for side, path in zip(("source", "target"), corpus["train"], strict=True):
+        lines = Path(path).read_text().splitlines()[:40]
+        mean = sum(len(ids) + 1 for ids in tokenizer.encode_batch(lines)) / 40
+        assert f"{mean:.1f} {side}" in told["lengths"]
+
+
+def test_a_dry_run_finds_the_faults_that_a_training_would_find(
+    tmp_path: Path, corpus: Corpus
+) -> None:
+    recipe = recipe_of(corpus, "evaluation.metric=loss")
+    with pytest.raises(OutputError, match="exists already"):
+        dry_run(recipe, tmp_path)
+    with pytest.raises(DataError, match="cannot read nowhere"):
+        dry_run(recipe_of({**corpus, "test": ("nowhere", "nowhere")}))
+    for path in corpus["valid"]:
+        Path(path).write_text("\n")
+    with pytest.raises(DataError, match="none of the 1"):
+        dry_run(recipe)
 
 
 def test_a_device_that_is_not_there_is_named(
@@ -217,5 +263,6 @@ def test_a_device_that_is_not_there_is_named(
 
 
 def test_threads_are_as_asked(tmp_path: Path, corpus: Corpus) -> None:
-    train_at(tmp_path / "model", recipe_of(corpus, "training.epochs=1"), threads=2)
+    with pytest.raises(Interrupted):  # at once: two threads wait for each other on a busy machine
+        train_at(tmp_path / "model", recipe_of(corpus), Recorder(ask_to_stop_at(1)), threads=2)
     assert torch.get_num_threads() == 2

@@ -12,12 +12,13 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.benchmarks import decoding, startup, training
+from tests.benchmarks import decoding, layers, startup, training
 from tests.benchmarks.corpus import has_multi30k
 from tests.benchmarks.rounds import Result, Settings, all_cores
 
 BENCHMARKS: dict[str, Callable[[Settings], list[Result]]] = {
     "startup": startup.run,
+    "layers": layers.run,
     "decoding": decoding.run,
     "training": training.run,
 }

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from seqcli.architectures.seq2seq import Seq2SeqConfig
+from seqcli.architectures.seq2seq import DecoderConfig, EncoderConfig, Seq2SeqConfig
 from seqcli.data.batch import Batch, source_tensors
 from seqcli.decoding.search import MAX_LENGTH_RATIO, longest_output
 from seqcli.tokenizers import BOS, EOS, PAD, Tokenizer
@@ -33,23 +33,30 @@ class PlainModel(nn.Module):
 
     def __init__(self, config: Seq2SeqConfig, vocabulary_size: int) -> None:
         super().__init__()
-        known = (config.decoder_layers, config.attention, config.tie_embeddings)
-        if known != (1, "general", "all"):
-            raise SystemExit(f"the plain loop has no model with {known}")
-        width, size = config.embedding_size, config.encoder_size
-        self.residual = config.encoder_stack == "residual"
+        encoder, decoder = config.encoder, config.decoder
+        known = Seq2SeqConfig(
+            embedding_size=config.embedding_size,
+            encoder=EncoderConfig(size=encoder.size, layers=encoder.layers, stack=encoder.stack),
+            decoder=DecoderConfig(size=decoder.size),
+            dropout=config.dropout,
+            word_dropout=config.word_dropout,
+        )
+        if config != known or encoder.stack not in ("plain", "residual"):
+            raise SystemExit(f"the plain loop has no such model: {config.summary()}")
+        width, size = config.embedding_size, encoder.size
+        self.residual = encoder.stack == "residual"
         self.scale = math.sqrt(width)
         self.embedding = nn.Embedding(vocabulary_size, width)
         nn.init.normal_(self.embedding.weight, std=width**-0.5)
         self.output_bias = nn.Parameter(torch.zeros(vocabulary_size))
         self.encoder = nn.ModuleList(
             nn.LSTM(2 * size if depth else width, size, batch_first=True, bidirectional=True)
-            for depth in range(config.encoder_layers)
+            for depth in range(encoder.layers)
         )
-        self.decoder = nn.LSTM(width, config.decoder_size, batch_first=True)
-        self.attention = nn.Linear(2 * size, config.decoder_size, bias=False)
-        self.combination = nn.Linear(config.decoder_size + 2 * size, width)
-        self.bridge = nn.Linear(2 * size, 2 * config.decoder_size)
+        self.decoder = nn.LSTM(width, decoder.size, batch_first=True)
+        self.attention = nn.Linear(2 * size, decoder.size, bias=False)
+        self.combination = nn.Linear(decoder.size + 2 * size, width)
+        self.bridge = nn.Linear(2 * size, 2 * decoder.size)
 
     def take_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Copy the weights of a Seq2Seq model of the same sizes; raises RuntimeError for others."""

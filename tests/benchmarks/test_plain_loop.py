@@ -2,12 +2,17 @@
 
 import random
 
-import msgspec
 import pytest
 import torch
 from torch import Tensor
 
-from seqcli.architectures.seq2seq import Seq2Seq, Seq2SeqConfig
+from seqcli.architectures.seq2seq import (
+    DecoderConfig,
+    EncoderConfig,
+    Seq2Seq,
+    Seq2SeqConfig,
+    build_seq2seq,
+)
 from seqcli.data.batch import make_batch, source_tensors
 from seqcli.data.dataset import Example
 from seqcli.decoding.greedy import greedy_search
@@ -21,15 +26,13 @@ VOCABULARY_SIZE = 30
 def both(layers: int, stack: str) -> tuple[Seq2Seq, PlainModel]:
     config = Seq2SeqConfig(
         embedding_size=8,
-        encoder_size=6,
-        encoder_layers=layers,
-        encoder_stack=stack,
-        decoder_size=10,
+        encoder=EncoderConfig(size=6, layers=layers, stack=stack),
+        decoder=DecoderConfig(size=10),
         dropout=0.0,
         word_dropout=0.0,
     )
-    ours = Seq2Seq(
-        source_size=VOCABULARY_SIZE, target_size=VOCABULARY_SIZE, **msgspec.structs.asdict(config)
+    ours = build_seq2seq(
+        config, source_vocabulary_size=VOCABULARY_SIZE, target_vocabulary_size=VOCABULARY_SIZE
     )
     plain = PlainModel(config, VOCABULARY_SIZE)
     plain.take_weights({name: tensor.detach() for name, tensor in ours.named_parameters()})

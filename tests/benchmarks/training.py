@@ -12,10 +12,9 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import msgspec
 import torch
 
-from seqcli.architectures.seq2seq import Seq2Seq, Seq2SeqConfig
+from seqcli.architectures.seq2seq import EncoderConfig, Seq2Seq, Seq2SeqConfig, build_seq2seq
 from seqcli.data.batch import Batch, make_batch
 from seqcli.data.batching import token_batches
 from seqcli.data.dataset import Example
@@ -137,12 +136,15 @@ def _our_model(layers: int) -> Seq2Seq:
     keep_freed_memory()
     bound_kernel_cache()
     torch.manual_seed(1)
-    sizes = msgspec.structs.asdict(_model_config(layers))
-    return Seq2Seq(source_size=VOCABULARY_SIZE, target_size=VOCABULARY_SIZE, **sizes)
+    return build_seq2seq(
+        _model_config(layers),
+        source_vocabulary_size=VOCABULARY_SIZE,
+        target_vocabulary_size=VOCABULARY_SIZE,
+    )
 
 
 def _model_config(layers: int) -> Seq2SeqConfig:
-    return Seq2SeqConfig(encoder_layers=layers, dropout=0.0, word_dropout=0.0)
+    return Seq2SeqConfig(encoder=EncoderConfig(layers=layers), dropout=0.0, word_dropout=0.0)
 
 
 def _num_tokens(groups: Groups) -> int:

@@ -16,7 +16,7 @@ from seqcli.errors import DataError, OutputError
 from seqcli.experiment import Recipe
 from seqcli.text.lines import read_lines
 
-SIZES = ["embedding_size=8", "encoder_size=8", "encoder_layers=1", "decoder_size=16"]
+SIZES = ["embedding_size=8", "encoder.size=8", "encoder.layers=1", "decoder.size=16"]
 SETTINGS = ["training.epochs=1", "evaluation.metric=loss", *(f"model.{size}" for size in SIZES)]
 FEW_WORDS = 300
 

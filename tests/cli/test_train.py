@@ -1,4 +1,5 @@
 import io
+import json
 import math
 from pathlib import Path
 
@@ -155,3 +156,74 @@ def test_an_existing_folder_is_refused_with_the_ways_out(
     assert "exists already" in error
     assert "--resume" in error
     assert "--overwrite" in error
+
+
+def test_a_dry_run_prints_each_fact_on_a_line_and_needs_no_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = write_pairs(tmp_path)
+    assert (
+        main(["train", "--train", *files, "--valid", *files, "--device", "cpu", "--dry-run"]) == 0
+    )
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    rows = [line.split("  ", 1) for line in printed.out.splitlines()]
+    told = {name: text.strip() for name, text in rows}
+    assert told["pairs"] == "8 to train on, 8 to validate on"
+    assert {"encoder path", "decoder path", "parameters", "FLOPs", "precision"} <= told.keys()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.de", "a.en"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "there is no folder to write the model to"),
+        (["--dry-run", "--resume"], "--dry-run and --resume do not go together"),
+    ],
+)
+def test_a_folder_is_asked_for_and_a_dry_run_goes_on_with_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    assert main(["train", "--train", *write_pairs(tmp_path), *options]) == 2
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert "fix: Give" in printed.err
+    assert printed.out == ""
+
+
+def test_a_model_is_trained_from_pretrained_vectors(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files, vectors = write_pairs(tmp_path), tmp_path / "vectors.txt"
+    vectors.write_text("a 1 2 3 4\nx 5 6 7 8\n")
+    settings = [
+        "tokenizer.kind=characters",
+        "tokenizer.byte_fallback=false",
+        "model.embedding_size=4",
+        "model.encoder.size=4",
+        "model.decoder.size=8",
+        "training.epochs=1",
+    ]
+    options = [part for setting in settings for part in ("--set", setting)]
+    for side in ("source", "target"):
+        options += [f"--{side}-vectors", str(vectors)]
+    model = tmp_path / "model"
+    assert main(["train", "-o", str(model), "--train", *files, *options, "--device", "cpu"]) == 0
+    printed = capsys.readouterr()
+    assert f"source vectors: 2 of 10 pieces found in {vectors}\n" in printed.err
+    assert f"pieces found in {vectors}, 2 of them set by the source vectors" in printed.err
+    recipe = json.loads((model / "model.json").read_text())["recipe"]
+    assert recipe["data"]["target_vectors"] == str(vectors)
+
+
+def test_vectors_of_another_size_name_the_settings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vectors = tmp_path / "vectors.txt"
+    vectors.write_text("a 1 2 3 4\n")
+    options = ["--train", *write_pairs(tmp_path), "--source-vectors", str(vectors)]
+    assert main(["train", "-o", str(tmp_path / "model"), *options]) == 2
+    error = capsys.readouterr().err
+    assert "data.source_vectors has vectors of 4 values" in error
+    assert "fix: Set model.embedding_size to 4" in error

@@ -26,7 +26,7 @@ from seqcli.translator import Hypothesis, Translation
 SOURCES = ["ein Hund rennt", "zwei Hunde", "ein Mann rennt", "eine Frau liest ein Buch"]
 TARGETS = ["a dog runs", "two dogs", "a man runs", "a woman reads a book"]
 LINES = ["ein Hund liest", "", "zwei Frau", "ein Mann rennt ein Buch", "rennt"]
-SIZES = ["embedding_size=16", "encoder_size=16", "encoder_layers=1", "decoder_size=32"]
+SIZES = ["embedding_size=16", "encoder.size=16", "encoder.layers=1", "decoder.size=32"]
 SETTINGS = [
     "tokenizer.kind=words",
     "training.epochs=25",
@@ -41,15 +41,26 @@ SETTINGS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("translate")
+def train_at(folder: Path, *settings: str) -> str:
     for name, lines in [("de", SOURCES), ("en", TARGETS)]:
         (folder / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     pair = (str(folder / "de"), str(folder / "en"))
-    recipe = resolve_recipe(None, files={"train": pair, "valid": pair}, assignments=SETTINGS)
+    files = {"train": pair, "valid": pair}
+    recipe = resolve_recipe(None, files=files, assignments=[*SETTINGS, *settings])
     train(recipe, folder / "model", reporter=QuietReporter(), device="cpu")
     return str(folder / "model")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return train_at(tmp_path_factory.mktemp("translate"))
+
+
+@pytest.fixture(scope="module")
+def bottleneck(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A model without attention."""
+    folder = tmp_path_factory.mktemp("bottleneck")
+    return train_at(folder, "model.attention=none", "training.epochs=1")
 
 
 @pytest.fixture(autouse=True)
@@ -402,6 +413,28 @@ class TestModel:
         (copy / "weights.safetensors").unlink()
         assert main(["translate", "copy", "source"]) == 1
         assert capsys.readouterr().err.startswith("error: the model in copy is broken: ")
+
+
+class TestModelWithoutAttention:
+    @pytest.mark.parametrize("options", [["--attention", "--format", "jsonl"], ["--draw"]])
+    def test_attention_asked_of_it_is_refused_before_text_is_read(
+        self, options: list[str], bottleneck: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["translate", bottleneck, "gone", "-o", "out", *options]) == 1
+        out, err = capsys.readouterr()
+        assert out == ""
+        what, why, fix = err.splitlines()
+        assert what == f"error: the model in {bottleneck} has no attention to show"
+        assert "model.attention is 'none'" in why
+        assert fix.startswith("  fix: ")
+        assert not Path("out").exists()
+
+    def test_it_translates_line_by_line_all_the_same(
+        self, bottleneck: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["translate", bottleneck, "source"]) == 0
+        alone = [translation.text for translation in one_by_one(bottleneck)]
+        assert capsys.readouterr().out == in_full(alone)
 
 
 @pytest.mark.parametrize(

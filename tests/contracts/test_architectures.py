@@ -1,45 +1,39 @@
 """What every architecture keeps to: it learns, stores and ignores what is not text."""
 
-from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
 
-import msgspec
 import pytest
 import torch
 from torch import Tensor, nn
 
-from seqcli.architectures.seq2seq import Seq2Seq, Seq2SeqConfig
+from seqcli.architectures.seq2seq import Seq2Seq, build_seq2seq
 from seqcli.data.batch import Batch, make_batch
 from seqcli.data.dataset import Example
 from seqcli.experiment import ARCHITECTURES
 from seqcli.tasks.translation import make_loss
 from seqcli.tokenizers.vocabulary import UNK
+from tests.contracts.models import CHOICES, SETTINGS, config_of
 
 VOCABULARY = 20
 
+each_model = pytest.mark.parametrize("name", SETTINGS)
 
-def seq2seq(**settings: object) -> Seq2Seq:
-    config = Seq2SeqConfig(
-        embedding_size=16, encoder_size=16, decoder_size=32, dropout=0.0, word_dropout=0.0
+
+def build(name: str, **settings: object) -> Seq2Seq:
+    return build_seq2seq(
+        config_of(name, **settings),
+        source_vocabulary_size=VOCABULARY,
+        target_vocabulary_size=VOCABULARY,
     )
-    return Seq2Seq(
-        source_size=VOCABULARY,
-        target_size=VOCABULARY,
-        **{**msgspec.structs.asdict(config), **settings},
-    )
 
 
-BUILDERS: dict[str, Callable[..., nn.Module]] = {"seq2seq": seq2seq}
-
-each_architecture = pytest.mark.parametrize("name", ARCHITECTURES)
-
-
-def random_batch(rows: int = 8) -> Batch:
+def random_batch() -> Batch:
     def sentence() -> list[int]:
         length = int(torch.randint(2, 8, ()))
         return torch.randint(UNK + 1, VOCABULARY, (length,)).tolist()
 
-    return make_batch([Example(sentence(), sentence()) for _ in range(rows)])
+    return make_batch([Example(sentence(), sentence()) for _ in range(8)])
 
 
 def features(model: nn.Module, batch: Batch) -> Tensor:
@@ -47,36 +41,45 @@ def features(model: nn.Module, batch: Batch) -> Tensor:
     return features_BTE
 
 
-def test_every_architecture_is_built_here() -> None:
-    assert BUILDERS.keys() == set(ARCHITECTURES)
+def test_the_models_are_of_all_architectures() -> None:
+    assert ARCHITECTURES == ("seq2seq",)
 
 
-@each_architecture
+@pytest.mark.parametrize("key", CHOICES)
+def test_every_choice_is_that_of_a_model(key: str) -> None:
+    chosen = {reduce(getattr, key.split("."), config_of(name)) for name in SETTINGS}
+    assert chosen == set(CHOICES[key])
+
+
+@each_model
 def test_gradient_reaches_every_parameter(name: str) -> None:
-    model = BUILDERS[name]()
+    model = build(name)
     make_loss(model, label_smoothing=0.1)(random_batch())[0].backward()
     for parameter_name, parameter in model.named_parameters():
         assert parameter.grad is not None, parameter_name
         assert parameter.grad.abs().sum() > 0, parameter_name
 
 
-@each_architecture
+@each_model
 def test_eight_random_pairs_are_learned_by_heart(name: str) -> None:
-    model, batch = BUILDERS[name](), random_batch()
+    model, batch = build(name), random_batch()
     loss = make_loss(model, label_smoothing=0.0)
     tokens = batch.target_mask_BT.sum()
-    optimizer = torch.optim.Adam(model.parameters(), lr=2e-2)
-    for _ in range(100):
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for _ in range(200):
         optimizer.zero_grad()
         nats = loss(batch)[0] / tokens
         nats.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-    assert nats.item() < 0.02
+        if nats < 0.02:
+            return
+    pytest.fail(f"{nats.item()} nats a token are left")
 
 
-@each_architecture
+@each_model
 def test_stored_weights_give_equal_output_in_a_new_model(name: str, tmp_path: Path) -> None:
-    model, twin = BUILDERS[name](), BUILDERS[name]()
+    model, twin = build(name), build(name)
     batch = random_batch()
     assert not torch.equal(features(model, batch), features(twin, batch))
     torch.save(model.state_dict(), tmp_path / "weights.pt")
@@ -84,20 +87,20 @@ def test_stored_weights_give_equal_output_in_a_new_model(name: str, tmp_path: Pa
     assert torch.equal(features(model, batch), features(twin, batch))
 
 
-@each_architecture
+@each_model
 def test_evaluation_is_the_same_each_time_and_training_is_not(name: str) -> None:
     batch = random_batch()
-    for settings in ({"dropout": 0.3}, {"word_dropout": 0.3}):
-        model = BUILDERS[name](**settings)
+    for settings in ({"dropout": 0.3}, {"word_dropout": 0.3}, {"stacks": {"state_dropout": 0.3}}):
+        model = build(name, **settings)
         assert not torch.equal(features(model, batch), features(model, batch))
         model.eval()
         assert torch.equal(features(model, batch), features(model, batch))
 
 
-@each_architecture
+@each_model
 def test_the_loss_of_a_batch_is_the_sum_over_its_pairs(name: str) -> None:
     """So that neither padding nor the neighbours in a batch count."""
-    model = BUILDERS[name]()
+    model = build(name)
     pairs = [Example([5, 6, 7, 8, 9], [4]), Example([10], [11, 12, 13, 14]), Example([4, 5], [6])]
     loss = make_loss(model, label_smoothing=0.1)
     together = loss(make_batch(pairs))

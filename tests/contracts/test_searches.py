@@ -2,18 +2,19 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
 
-from seqcli.architectures.seq2seq import Seq2Seq
+from seqcli.architectures.seq2seq import TIES, Seq2Seq
 from seqcli.data.batch import source_tensors
 from seqcli.decoding.beam import beam_search
 from seqcli.decoding.greedy import greedy_search
 from seqcli.decoding.neural_translator import STRATEGIES
 from seqcli.decoding.search import Candidate, longest_output
 from seqcli.decoding.step import ModelStepper
-from seqcli.nn.attention import ATTENTIONS
+from seqcli.nn.attention import ATTENTIONS, NO_ATTENTION
 from seqcli.nn.stacks import STACKS
 from seqcli.tokenizers.vocabulary import EOS
 from tests.decoding.steppers import (
@@ -37,6 +38,28 @@ SEARCHES: dict[str, Search] = {
 }
 SOURCES = random_sources(9)
 
+MODELS: dict[str, dict[str, Any]] = {
+    "one layer": {},
+    "two layers, fed": {"layers": 2, "input_feeding": True},
+    "no attention": {"seed": 3, "layers": 2, "attention": "none", "bridge": "copy"},
+    "GRU, state copied": {"cell": "gru", "attention": "dot", "bridge": "copy"},
+    "dense layer-norm LSTM, fed": {
+        "cell": "layer-norm-lstm",
+        "stack": "dense",
+        "layers": 2,
+        "attention": "additive",
+        "input_feeding": True,
+    },
+    "highway RNN, zero state": {
+        "cell": "rnn-tanh",
+        "stack": "highway",
+        "layers": 2,
+        "attention": "multi-head",
+        "bridge": "zero",
+    },
+}
+
+each_model = pytest.mark.parametrize("settings", MODELS.values(), ids=MODELS)
 each_search = pytest.mark.parametrize("search", SEARCHES.values(), ids=SEARCHES)
 
 
@@ -77,29 +100,34 @@ def test_every_strategy_is_among_the_searches() -> None:
 
 
 @each_search
-def test_outputs_of_the_tiny_model_differ_in_length(search: Search) -> None:
-    found = run(search, tiny_model(), SOURCES)
+@each_model
+def test_outputs_of_the_tiny_models_differ_in_length(
+    search: Search, settings: dict[str, Any]
+) -> None:
+    found = run(search, tiny_model(**settings), SOURCES)
     lengths = {len(candidate.tokens) for candidates in found for candidate in candidates}
     assert len(lengths) >= 4  # else the tests here would prove little
 
 
-@pytest.mark.parametrize("attention", ATTENTIONS)
+@each_model
 @pytest.mark.parametrize("penalty", [0.0, 0.6, 1.0, 2.0])
-def test_a_beam_of_one_is_greedy_search(attention: str, penalty: float) -> None:
-    model = tiny_model(attention=attention, layers=2)
-    settings = {"length_penalty": penalty, "with_attention": True}
+def test_a_beam_of_one_is_greedy_search(settings: dict[str, Any], penalty: float) -> None:
+    model = tiny_model(**settings)
+    how = {"length_penalty": penalty, "with_attention": True}
     assert_same(
-        run(SEARCHES["beam"], model, SOURCES, **settings),
-        run(SEARCHES["greedy"], model, SOURCES, **settings),
+        run(SEARCHES["beam"], model, SOURCES, **how),
+        run(SEARCHES["greedy"], model, SOURCES, **how),
     )
 
 
 @each_search
-@pytest.mark.parametrize("penalty", [0.0, 0.6, 1.0, 2.0])
+@pytest.mark.parametrize(
+    ("settings", "penalty"), [*zip(MODELS.values(), [0.0, 0.6, 1.0, 2.0, 0.6, 1.0], strict=True)]
+)
 def test_scores_are_those_of_the_forward_pass_over_the_output(
-    search: Search, penalty: float
+    search: Search, settings: dict[str, Any], penalty: float
 ) -> None:
-    for model in (tiny_model(), tiny_model(end_bias=-20.0)):
+    for model in (tiny_model(**settings), tiny_model(**settings, end_bias=-20.0)):
         found = run(search, model, SOURCES[:6], length_penalty=penalty)
         for source, candidates in zip(SOURCES, found, strict=False):
             for candidate in candidates:
@@ -112,12 +140,15 @@ def test_scores_are_those_of_the_forward_pass_over_the_output(
 
 
 @each_search
-@pytest.mark.parametrize("attention", ATTENTIONS)
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("input_feeding", [False, True])
+@pytest.mark.parametrize(
+    ("attention", "stack"),
+    [*zip([name for name in ATTENTIONS if name != NO_ATTENTION], STACKS, strict=True)],
+)
 def test_attention_is_that_of_the_forward_pass_over_the_output(
-    search: Search, attention: str, stack: str
+    search: Search, attention: str, stack: str, input_feeding: bool
 ) -> None:
-    model = tiny_model(attention=attention, stack=stack, layers=2)
+    model = tiny_model(attention=attention, stack=stack, layers=2, input_feeding=input_feeding)
     for source, candidates in zip(
         SOURCES, run(search, model, SOURCES, with_attention=True), strict=True
     ):
@@ -139,12 +170,12 @@ def test_attention_rows_are_empty_unless_asked_for(search: Search) -> None:
 
 @each_search
 @pytest.mark.parametrize(
-    ("attention", "tie_embeddings"), [*zip(ATTENTIONS, ("all", "target", "none"), strict=True)]
+    ("settings", "tie_embeddings"), [*zip(MODELS.values(), [*TIES, "all"], strict=True)]
 )
 def test_a_sentence_alone_is_searched_as_within_a_batch(
-    search: Search, attention: str, tie_embeddings: str
+    search: Search, settings: dict[str, Any], tie_embeddings: str
 ) -> None:
-    model = tiny_model(attention=attention, tie_embeddings=tie_embeddings)
+    model = tiny_model(tie_embeddings=tie_embeddings, **settings)
     together = run(search, model, SOURCES, with_attention=True)
     alone = [run(search, model, [source], with_attention=True)[0] for source in SOURCES]
     assert_same(together, alone)
@@ -163,7 +194,7 @@ def test_the_order_of_sentences_makes_no_difference(search: Search) -> None:
 def test_making_batches_smaller_changes_nothing(
     search: Search, full_enough: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = tiny_model(attention="additive", layers=2)
+    model = tiny_model(attention="additive", layers=2, input_feeding=True)
     expected = run(search, model, SOURCES, with_attention=True)
     shrink_batches(monkeypatch, full_enough)
     assert_same(run(search, model, SOURCES, with_attention=True), expected)

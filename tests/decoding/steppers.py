@@ -3,13 +3,19 @@
 import itertools
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import torch
 from torch import Tensor
 
-from seqcli.architectures.seq2seq import Seq2Seq
+from seqcli.architectures.seq2seq import (
+    DecoderConfig,
+    EncoderConfig,
+    Seq2Seq,
+    Seq2SeqConfig,
+    build_seq2seq,
+)
 from seqcli.data.batch import source_tensors
 from seqcli.decoding import beam, greedy, search
 from seqcli.decoding.step import Rows
@@ -31,23 +37,22 @@ class TableStepper:
         self.logits_TPV = logits_TPV
 
     def encode(self, source_BS: Tensor, mask_BS: Tensor) -> tuple[Memory, DecoderState]:
-        nothing_1B1 = torch.full((1, len(source_BS), 1), -1)
+        nothing_B1 = torch.full((len(source_BS), 1), -1)
         memory = Memory(source_BS.unsqueeze(2), source_BS.unsqueeze(2), mask_BS)
-        return memory, DecoderState(nothing_1B1, nothing_1B1)
+        return memory, DecoderState([(nothing_B1,)])
 
     def step(
         self, tokens_R: Tensor, state: DecoderState, memory: Memory, rows: Rows
     ) -> tuple[Tensor, DecoderState, Tensor]:
-        before_R = state.hidden_LBH[0, :, 0]
+        before_R = state.layers[0][0][:, 0]
         size = self.logits_TPV.shape[2]
         prefix_R = torch.where(before_R < 0, 0, size * before_R + tokens_R + 1)
         assert (tokens_R[before_R < 0] == BOS).all()
         table_R = memory.states_BSH[rows.sentence_R, 0, 0]
-        prefix_1R1 = prefix_R[None, :, None]
         mask_RS = memory.mask_BS[rows.sentence_R]
         # a dead row of greedy search may walk off the table: nobody reads what it gets
         logits_RV = self.logits_TPV[table_R, prefix_R.clamp(max=self.logits_TPV.shape[1] - 1)]
-        return logits_RV, DecoderState(prefix_1R1, prefix_1R1), mask_RS / mask_RS.sum(1, True)
+        return logits_RV, DecoderState([(prefix_R.unsqueeze(1),)]), mask_RS / mask_RS.sum(1, True)
 
 
 class Output(NamedTuple):
@@ -110,33 +115,29 @@ def shrink_batches(monkeypatch: pytest.MonkeyPatch, full_enough: float) -> None:
 
 def tiny_model(
     *,
-    attention: str = "general",
+    cell: str = "lstm",
     layers: int = 1,
     stack: str = "residual",
-    tie_embeddings: str = "all",
     end_bias: float = 1.0,
     seed: int = 0,
     vocabulary: int = VOCABULARY,
+    **settings: Any,
 ) -> Seq2Seq:
     """An untrained network with weights so large that it has strong opinions.
 
-    `end_bias` makes the end of sentence likelier, so that outputs are of many lengths.
+    `end_bias` makes the end of sentence likelier, so that outputs are of many lengths. `settings`
+    are those of the section `model`.
     """
     torch.manual_seed(seed)
-    model = Seq2Seq(
-        source_size=vocabulary,
-        target_size=vocabulary,
+    wiring = {"cell": cell, "layers": layers, "stack": stack}
+    config = Seq2SeqConfig(
         embedding_size=8,
-        encoder_size=6,
-        encoder_layers=layers,
-        encoder_stack=stack,
-        decoder_size=12,
-        decoder_layers=layers,
-        decoder_stack=stack,
-        attention=attention,
-        tie_embeddings=tie_embeddings,
-        dropout=0.3,
-        word_dropout=0.1,
+        encoder=EncoderConfig(size=6, **wiring),
+        decoder=DecoderConfig(size=12, **wiring),
+        **settings,
+    )
+    model = build_seq2seq(
+        config, source_vocabulary_size=vocabulary, target_vocabulary_size=vocabulary
     )
     with torch.no_grad():
         for parameter in model.parameters():
@@ -164,10 +165,14 @@ def forced_log_probabilities(model: Seq2Seq, source: list[int], written: list[in
 
 def forced_attention(model: Seq2Seq, source: list[int], written: list[int]) -> Tensor:
     """Return weights_TS of the forward pass before each place of `written`."""
-    memory = model.encode(*source_tensors([source]))
-    embedded_BTE = model.target_embedding(torch.tensor([[BOS, *written[:-1]]]))
-    states_BTH, _ = model.decoder.advance(
-        embedded_BTE * model.embedding_scale, model.decoder.start(memory)
-    )
+    source_BS, mask_BS = source_tensors([source])
+    target_BT = torch.tensor([[BOS, *written[:-1]]])
+    memory, state = model.encode(source_BS, mask_BS)
+    inputs_BTE = model.embed_target(target_BT)
+    if state.fed_BE is not None:
+        features_BTE = model(source_BS, mask_BS, target_BT)
+        fed_BTE = torch.cat([state.fed_BE.unsqueeze(1), features_BTE[:, :-1]], dim=1)
+        inputs_BTE = torch.cat([inputs_BTE, fed_BTE], dim=2)
+    states_BTH, _ = model.decoder.stack(inputs_BTE, state.layers)
     weights_BTS: Tensor = model.decoder.attention(states_BTH, memory)[1]
     return weights_BTS[0]

@@ -4,19 +4,19 @@ import torch
 from seqcli.data.batch import source_tensors
 from seqcli.decoding.greedy import greedy_search
 from seqcli.decoding.step import ModelStepper
-from seqcli.nn.attention import ATTENTIONS
+from seqcli.nn.cells import CELLS
 from seqcli.nn.stacks import STACKS
 from seqcli.tokenizers.vocabulary import EOS
 from tests.decoding.steppers import forced_log_probabilities, random_sources, tiny_model
 
 
-@pytest.mark.parametrize("attention", ATTENTIONS)
+@pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("stack", STACKS)
-@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("input_feeding", [False, True])
 def test_each_token_is_the_most_probable_one_of_the_forward_pass(
-    attention: str, stack: str, layers: int
+    cell: str, stack: str, input_feeding: bool
 ) -> None:
-    model = tiny_model(attention=attention, stack=stack, layers=layers, seed=layers)
+    model = tiny_model(cell=cell, stack=stack, layers=2, input_feeding=input_feeding)
     sources = random_sources(10)
     with torch.inference_mode():
         found = greedy_search(ModelStepper(model), *source_tensors(sources))

@@ -96,6 +96,45 @@ class TestFiles:
             "references": 2,
         }
 
+    def test_a_row_for_each_length_follows_the_scores(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        arguments = ["--hypothesis", "out", "--reference", "ref", "--metrics", "chrf,accuracy"]
+        assert evaluate(*arguments) == 0
+        overall = capsys.readouterr().out
+        assert evaluate(*arguments, "--by-length", "6, 10") == 0
+        short, long = [
+            score_lines([line], [[right]], ["chrf"])[0].value
+            for line, right in zip(HYPOTHESES, REFERENCES, strict=True)
+        ]
+        assert capsys.readouterr() == (
+            f"{overall}"
+            f"length  0-6   1 lines   chrF2 {short:.1f}   accuracy 0.0\n"
+            f"length 7-10   1 lines   chrF2 {long:.1f}   accuracy 0.0\n"
+            "length  11+   0 lines   chrF2    -   accuracy   -\n",
+            "",
+        )
+
+    def test_json_by_length_has_bounds_lines_and_values(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Path("src").write_text("eins zwei\neins\n", encoding="utf-8")
+        arguments = ["--hypothesis", "out", "--reference", "ref", "--metrics", "ter"]
+        options = ["--source", "src", "--by-length", "1,2", "--format", "json"]
+        assert evaluate(*arguments, *options) == 0
+        one, two = [
+            score_lines([line], [[right]], ["ter"])[0].value
+            for line, right in zip(HYPOTHESES[::-1], REFERENCES[::-1], strict=True)
+        ]
+        assert json.loads(capsys.readouterr().out)["by_length"] == [
+            {"shortest": low, "longest": high, "lines": lines, "scores": [score]}
+            for low, high, lines, score in [
+                (0, 1, 1, {"name": "TER", "value": one}),
+                (2, 2, 1, {"name": "TER", "value": two}),
+                (3, None, 0, {"name": "TER", "value": None}),
+            ]
+        ]
+
     def test_a_hypothesis_comes_from_standard_input(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -129,6 +168,19 @@ class TestFiles:
                 2,
                 "--source does not go with --hypothesis",
             ),
+            *[
+                (["--hypothesis", "out", "--reference", "ref", f"--by-length={bounds}"], 2, words)
+                for bounds, words in [
+                    ("", "not a list of whole numbers"),
+                    ("10,", "not a list of whole numbers"),
+                    ("ten", "not a list of whole numbers"),
+                    ("1.5", "not a list of whole numbers"),
+                    ("0,10", "0,10 are not positive and increasing"),
+                    ("-5", "-5 are not positive and increasing"),
+                    ("10,10", "10,10 are not positive and increasing"),
+                    ("20,10", "20,10 are not positive and increasing"),
+                ]
+            ],
             (["--hypothesis", "out", "--reference", "ref", "--beam", "2"], 2, "--beam does not go"),
             (["--hypothesis", "out", "--reference", "ref", "-o", "x"], 2, "--output does not go"),
             (["--hypothesis", "-", "--reference", "-"], 2, "standard input can be read only once"),
@@ -193,6 +245,26 @@ class TestModel:
             {"beam_width": None, "threads": None},
             {"beam_width": 7, "threads": 3},
         ]
+
+    @pytest.mark.usefixtures("loaded")
+    def test_a_model_is_scored_by_the_length_of_its_source(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Path("src").write_text("The cat sat on a mat.\nwaits\n", encoding="utf-8")
+        arguments = ["m", "--source", "src", "--reference", "ref", "--lowercase"]
+        assert evaluate(*arguments, "--metrics", "accuracy", "--by-length", "5") == 0
+        assert capsys.readouterr().out.splitlines()[1:] == [
+            "length 0-5   1 lines   accuracy   0.0",
+            "length  6+   1 lines   accuracy 100.0",
+        ]
+
+    @pytest.mark.parametrize("bounds", ["20,10", "0", "ten"])
+    def test_wrong_lengths_are_told_before_a_model_is_loaded(
+        self, bounds: str, loaded: list[tuple[str, dict[str, object]]]
+    ) -> None:
+        arguments = ["m", "--source", "out", "--reference", "ref", "--by-length", bounds]
+        assert evaluate(*arguments) == 2
+        assert loaded == []
 
     @pytest.mark.usefixtures("loaded")
     def test_nothing_is_kept_of_a_run_that_fails(self, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,20 +3,25 @@
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import multi_head_attention_forward, scaled_dot_product_attention
 
 from seqcli.nn import attention as attention_module
 from seqcli.nn.attention import (
     AdditiveAttention,
-    Attention,
     DotAttention,
     GeneralAttention,
     Memory,
+    MultiHeadAttention,
+    NoAttention,
+    ScoredAttention,
 )
+from tests.nn.outcomes import outcome
+from tests.nn.padding import mask_of
 
 QUERY, MEMORY = 4, 6
 
 
-def score(attention: Attention, query_H: Tensor, state_H: Tensor) -> Tensor:
+def score(attention: ScoredAttention, query_H: Tensor, state_H: Tensor) -> Tensor:
     """The formula for one pair: Luong et al. (2015), scaled; Bahdanau et al. (2015)."""
     weights = dict(attention.named_parameters())
     if isinstance(attention, DotAttention):
@@ -36,7 +41,7 @@ def score(attention: Attention, query_H: Tensor, state_H: Tensor) -> Tensor:
     ("kind", "memory_size"),
     [(DotAttention, QUERY), (GeneralAttention, MEMORY), (AdditiveAttention, MEMORY)],
 )
-def test_each_pair_is_scored_by_the_formula(kind: type[Attention], memory_size: int) -> None:
+def test_each_pair_is_scored_by_the_formula(kind: type[ScoredAttention], memory_size: int) -> None:
     attention = kind(query_size=QUERY, memory_size=memory_size).double()
     queries_BTH = torch.randn(2, 3, QUERY, dtype=torch.float64)
     states_BSH = torch.randn(2, 5, memory_size, dtype=torch.float64)
@@ -49,6 +54,92 @@ def test_each_pair_is_scored_by_the_formula(kind: type[Attention], memory_size: 
     ).view(2, 3, 5)
     scores_BTS = attention.scores(queries_BTH, attention.keys(states_BSH))
     torch.testing.assert_close(scores_BTS, expected_BTS)
+
+
+@pytest.mark.parametrize("kind", [DotAttention, GeneralAttention, AdditiveAttention])
+def test_weights_are_the_softmax_of_the_scores_and_context_their_mean(
+    kind: type[ScoredAttention],
+) -> None:
+    attention = kind(query_size=QUERY, memory_size=QUERY).double()
+    queries_BTH = torch.randn(3, 4, QUERY, dtype=torch.float64)
+    states_BSH = torch.randn(3, 5, QUERY, dtype=torch.float64)
+    memory = attention.remember(states_BSH, mask_of([5, 1, 3]))
+    context_BTH, weights_BTS = attention(queries_BTH, memory)
+    for row, length in enumerate([5, 1, 3]):
+        scores_TS = attention.scores(queries_BTH, memory.keys_BSA)[row, :, :length]
+        expected_TS = scores_TS.exp() / scores_TS.exp().sum(1, keepdim=True)
+        torch.testing.assert_close(weights_BTS[row, :, :length], expected_TS)
+    expected_BTH = torch.einsum("bts,bsh->bth", weights_BTS, states_BSH)
+    torch.testing.assert_close(context_BTH, expected_BTH)
+
+
+class TestMultiHead:
+    MASK_BS = mask_of([5, 1, 3])
+
+    def build(self, query: int = 8, heads: int = 4) -> MultiHeadAttention:
+        return MultiHeadAttention(query_size=query, memory_size=MEMORY, heads=heads).double()
+
+    def inputs(self) -> list[Tensor]:
+        shapes = ((3, 4, 8), (3, 5, MEMORY))
+        return [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
+
+    @pytest.mark.parametrize("heads", [1, 2, 4, 8])
+    def test_it_is_that_of_torch_without_an_output_projection(self, heads: int) -> None:
+        attention = self.build(heads=heads)
+        queries_BTH, states_BSH = self.inputs()
+        leaves = [queries_BTH, states_BSH, *attention.parameters()]
+        ours = attention(queries_BTH, attention.remember(states_BSH, self.MASK_BS))
+        states_SBH = states_BSH.transpose(0, 1)
+        context_TBH, weights_BTS = multi_head_attention_forward(
+            queries_BTH.transpose(0, 1),
+            states_SBH,
+            states_SBH,
+            8,
+            heads,
+            None,
+            None,
+            None,
+            None,
+            False,
+            0.0,
+            torch.eye(8, dtype=torch.float64),
+            None,
+            key_padding_mask=~self.MASK_BS,
+            use_separate_proj_weight=True,
+            q_proj_weight=attention.query_projection.weight,
+            k_proj_weight=attention.key_projection.weight,
+            v_proj_weight=attention.value_projection.weight,
+        )
+        theirs = [context_TBH.transpose(0, 1), weights_BTS]
+        torch.testing.assert_close(outcome(ours, leaves), outcome(theirs, leaves))
+
+    def test_each_head_reads_its_share_of_the_units(self) -> None:
+        attention = self.build()
+        queries_BTH, states_BSH = self.inputs()
+        context_BTH, _ = attention(queries_BTH, attention.remember(states_BSH, self.MASK_BS))
+        for share in (slice(0, 2), slice(2, 4), slice(4, 6), slice(6, 8)):
+            expected_BTX = scaled_dot_product_attention(
+                queries_BTH @ attention.query_projection.weight[share].T,
+                states_BSH @ attention.key_projection.weight[share].T,
+                states_BSH @ attention.value_projection.weight[share].T,
+                attn_mask=self.MASK_BS.unsqueeze(1),
+            )
+            torch.testing.assert_close(context_BTH[:, :, share], expected_BTX)
+
+    @pytest.mark.parametrize("heads", [3, 5, 16])
+    def test_heads_that_do_not_divide_the_query_are_refused(self, heads: int) -> None:
+        with pytest.raises(ValueError, match=f"{heads} heads do not divide a query of 8"):
+            self.build(heads=heads)
+
+
+def test_no_attention_reads_nothing_and_keeps_nothing() -> None:
+    attention = NoAttention(query_size=QUERY, memory_size=MEMORY)
+    memory = attention.remember(torch.randn(2, 5, MEMORY), mask_of([5, 3]))
+    context_BTH, weights_BTS = attention(torch.randn(2, 3, QUERY), memory)
+    assert attention.context_size == context_BTH.numel() == 0
+    assert memory.states_BSH.numel() == memory.keys_BSA.numel() == 0
+    assert torch.equal(weights_BTS, torch.zeros(2, 3, 5))
+    assert list(attention.parameters()) == []
 
 
 def test_dot_attention_refuses_widths_that_differ() -> None:

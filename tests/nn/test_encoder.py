@@ -4,38 +4,38 @@ import pytest
 import torch
 
 from seqcli.nn.encoder import Encoder
+from seqcli.nn.masks import Reading
+from seqcli.nn.stack import Stack
 from tests.nn.padding import mask_of
 
 MASK_BS = mask_of([5, 2])
+READING = Reading(MASK_BS, with_state=True)
 
 
-def build(dropout: float = 0.0) -> Encoder:
-    return Encoder(input_size=3, hidden_size=4, num_layers=2, stack="residual", dropout=dropout)
+def build() -> Encoder:
+    stack = Stack(input_size=3, hidden_size=4, num_layers=2, direction="bidirectional")
+    return Encoder(stack, input_dropout=0.0, output_dropout=0.0)
 
 
 def test_states_are_those_of_the_stack_and_zero_on_padding() -> None:
     encoder = build()
     embedded_BSE = torch.randn(2, 5, 3)
-    states_BSH = encoder(embedded_BSE, MASK_BS)
-    assert states_BSH.shape == (2, 5, encoder.output_size)
-    expected_BSH = encoder.stack.encode(embedded_BSE, MASK_BS)
+    states_BSH, last = encoder(embedded_BSE, READING)
+    assert states_BSH.shape == (2, 5, encoder.stack.output_size)
+    expected_BSH, expected_last = encoder.stack(embedded_BSE, None, READING)
     assert torch.equal(states_BSH[MASK_BS], expected_BSH[MASK_BS])
     assert (states_BSH[~MASK_BS] == 0).all()
+    torch.testing.assert_close(last, expected_last)
 
 
 @pytest.mark.parametrize("part", ["input_dropout", "output_dropout"])
-def test_input_and_output_are_dropped_in_training(part: str) -> None:
+def test_input_and_output_are_dropped_in_training_only(part: str) -> None:
     encoder = build()
+    embedded_BSE = torch.randn(2, 5, 3)
+    whole_BSH, _ = encoder(embedded_BSE, READING)
+    silent_BSH, _ = encoder(torch.zeros(2, 5, 3), READING)
     getattr(encoder, part).probability = 1.0
-    states_BSH = encoder(torch.randn(2, 5, 3), MASK_BS)
-    if part == "output_dropout":
-        assert (states_BSH == 0).all()
-    else:
-        silent_BSH = build_like(encoder)(torch.zeros(2, 5, 3), MASK_BS)
-        torch.testing.assert_close(states_BSH, silent_BSH)
-
-
-def build_like(encoder: Encoder) -> Encoder:
-    twin = build()
-    twin.load_state_dict(encoder.state_dict())
-    return twin
+    states_BSH, _ = encoder(embedded_BSE, READING)
+    expected_BSH = silent_BSH if part == "input_dropout" else torch.zeros_like(whole_BSH)
+    torch.testing.assert_close(states_BSH, expected_BSH)
+    assert torch.equal(encoder.eval()(embedded_BSE, READING)[0], whole_BSH)

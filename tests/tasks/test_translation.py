@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from seqcli.architectures.seq2seq import Seq2Seq, Seq2SeqConfig
+from seqcli.architectures.seq2seq import DecoderConfig, EncoderConfig, Seq2Seq, Seq2SeqConfig
 from seqcli.data.batch import make_batch
 from seqcli.data.dataset import Example, ParallelDataset
 from seqcli.decoding.neural_translator import DecodingConfig, NeuralTranslator
@@ -42,13 +42,20 @@ def surprise(model: Seq2Seq, pair: Example, smoothing: float = 0.0) -> float:
 
 def test_a_model_has_the_sizes_of_both_vocabularies() -> None:
     source_tokenizer, target_tokenizer = words(SOURCES), words(TARGETS)
-    config = Seq2SeqConfig(tie_embeddings="none", embedding_size=6, encoder_size=4, decoder_size=5)
+    config = Seq2SeqConfig(
+        tie_embeddings="none",
+        embedding_size=6,
+        target_embedding_size=7,
+        encoder=EncoderConfig(size=4),
+        decoder=DecoderConfig(size=5),
+        attention="additive",
+    )
     model = build_model(
         config, source_tokenizer=source_tokenizer, target_tokenizer=target_tokenizer
     )
     assert model.source_embedding.weight.shape == (len(source_tokenizer.vocabulary), 6)
-    assert model.target_embedding.weight.shape == (len(target_tokenizer.vocabulary), 6)
-    assert model.output_weight.shape == (len(target_tokenizer.vocabulary), 6)
+    assert model.target_embedding.weight.shape == (len(target_tokenizer.vocabulary), 7)
+    assert model.output_weight.shape == (len(target_tokenizer.vocabulary), 7)
     assert model.word_dropout == config.word_dropout
 
 
@@ -99,7 +106,7 @@ def test_the_loss_of_a_validation_set_is_the_mean_over_its_tokens(batch_tokens: 
 def test_a_validation_scores_greedy_translations(name: str) -> None:
     tokenizers = {"source_tokenizer": words(SOURCES), "target_tokenizer": words(TARGETS)}
     size = len(tokenizers["target_tokenizer"].vocabulary)
-    model = tiny_model(vocabulary=size, tie_embeddings="target", seed=3)
+    model = tiny_model(vocabulary=size, tie_embeddings="target-output", seed=3)
     model.source_embedding.weight.data = torch.randn(30, 8)  # of a vocabulary of its own
     validate = make_validation(model, SOURCES, TARGETS, **tokenizers, metric=METRICS[name]())
     greedy = NeuralTranslator(ModelStepper(model), DecodingConfig(strategy="greedy"), **tokenizers)

@@ -1,0 +1,77 @@
+"""What every training keeps to, whatever is trained: it can be stopped, and what it wrote loads."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from seqcli.api.translate import load_translator
+from seqcli.bundle import read_bundle
+from seqcli.data.dataset import ParallelDataset
+from seqcli.experiment import Recipe
+from seqcli.tasks.translation import build_model, make_loss_validation
+from seqcli.text.lines import read_lines
+from seqcli.training.interruption import Interrupted
+from tests.api.trainings import Corpus, Recorder, ask_to_stop_at, recipe_of, train_at
+from tests.contracts.models import assignments_of
+
+pytestmark = pytest.mark.usefixtures("one_thread_and_a_report_each_step")
+
+TRAININGS = {  # of models that have as little in common as can be
+    "layer-norm LSTM, fed": ["encoder.state_dropout=0.2", "decoder.state_dropout=0.2"],
+    "dense GRU without attention, state copied": ["encoder.output_dropout=0.4"],
+    "relu highway RNN, several heads, zero state": ["decoder.input_dropout=0.4"],
+    "LSTM read forward, fed, state copied": ["encoder.state_dropout=0.3"],
+}
+each_training = pytest.mark.parametrize("name", TRAININGS)
+
+
+def recipe_for(name: str, corpus: Corpus) -> Recipe:
+    sizes = ("encoder.size=16", "encoder.layers=2", "decoder.size=32")
+    return recipe_of(
+        corpus,
+        *(f"model.{setting}" for setting in sizes),
+        *assignments_of(name),
+        *(f"model.{setting}" for setting in TRAININGS[name]),
+        "evaluation.metric=loss",
+        "training.epochs=1",
+    )
+
+
+@each_training
+def test_stopped_and_resumed_equals_uninterrupted_bit_for_bit(
+    name: str, tmp_path: Path, corpus: Corpus
+) -> None:
+    recipe = recipe_for(name, corpus)
+    train_at(tmp_path / "whole", recipe)
+    with pytest.raises(Interrupted):
+        train_at(tmp_path / "stopped", recipe, Recorder(ask_to_stop_at(3)))
+    train_at(tmp_path / "stopped", recipe, resume=True)
+    whole, resumed = (read_bundle(tmp_path / part).weights for part in ("whole", "stopped"))
+    assert whole.keys() == resumed.keys()
+    assert all(torch.equal(tensor, resumed[name]) for name, tensor in whole.items())
+
+
+@each_training
+def test_what_is_loaded_back_has_the_loss_that_was_validated_and_translates(
+    name: str, tmp_path: Path, corpus: Corpus
+) -> None:
+    recipe = recipe_for(name, corpus)
+    facts = train_at(tmp_path / "model", recipe)
+    bundle = read_bundle(tmp_path / "model")
+    tokenizers = {
+        "source_tokenizer": bundle.source_tokenizer,
+        "target_tokenizer": bundle.target_tokenizer,
+    }
+    model = build_model(recipe.model, **tokenizers).eval()
+    model.load_state_dict(bundle.weights, strict=False)
+    assert bundle.weights.keys() == dict(model.named_parameters()).keys()
+    dataset = ParallelDataset(*(list(read_lines(path)) for path in corpus["valid"]), **tokenizers)
+    validate = make_loss_validation(model, dataset, batch_tokens=recipe.training.batch_tokens)
+    with torch.inference_mode():
+        assert validate().score == facts.scores[0].value
+
+    lines = ["abc def", "", "gh"]
+    for precision in ("float32", "int8"):
+        translator = load_translator(str(tmp_path / "model"), precision=precision, num_best=2)
+        assert [translation.source for translation in translator.translate(lines)] == lines
