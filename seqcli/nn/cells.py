@@ -16,13 +16,15 @@ from torch import Tensor, nn
 
 from seqcli.nn.dropout import VariationalDropout, with_mask
 from seqcli.nn.masks import Reading, last_of
-from seqcli.nn.pointwise import lstm_pointwise
+from seqcli.nn.pointwise import lstm_cell, lstm_hidden
 from seqcli.nn.stepping import StepLinear
 
 State = tuple[Tensor, ...]  # hidden_BH, and for LSTMs cell_BH
 Gates = dict[str, Tensor]  # by name, each of shape BH
 
 SHUT = 1e4  # an input so large that a sigmoid of it is 1, and of its negative 0, to the last bit
+
+FIRST_GAIN = 0.3  # of the norms of products; at 1, small states are blown up layer upon layer
 
 
 class RecurrentLayer(nn.Module, ABC):
@@ -233,7 +235,8 @@ class LSTMLayer(TorchLayer):
         return gates["output"] * torch.tanh(cell_BH), cell_BH
 
     def step(self, products_BG: Tensor, recurrent_BG: Tensor, state: State) -> State:
-        return lstm_pointwise(products_BG + recurrent_BG, state[1])
+        output_BH, cell_BH = lstm_cell(products_BG + recurrent_BG, state[1])
+        return lstm_hidden(output_BH, cell_BH), cell_BH
 
     def kernel(self, device_type: str) -> str:
         name = super().kernel(device_type)
@@ -290,6 +293,8 @@ class LayerNormLSTMLayer(RecurrentLayer):
         self.cell_norm = nn.LayerNorm(hidden_size)
         initialize_input(self.input_projection.weight, hidden_size)
         initialize_recurrent(self.recurrent_projection.weight, hidden_size)
+        for norm in (self.input_norm, self.recurrent_norm):
+            nn.init.constant_(norm.weight, FIRST_GAIN)
         open_forget_gate(self.input_norm.bias, hidden_size)
 
     def input_weights(self) -> tuple[Tensor, Tensor | None]:
@@ -303,7 +308,7 @@ class LayerNormLSTMLayer(RecurrentLayer):
         return normalized
 
     def gates(self, products_BG: Tensor, recurrent_BG: Tensor, state: State) -> Gates:
-        sums_BG = products_BG + self.recurrent_norm(at_least_float32(recurrent_BG))
+        sums_BG = self._sums(products_BG, recurrent_BG)
         input_BH, forget_BH, candidate_BH, output_BH = sums_BG.chunk(4, dim=1)
         return {
             "input": torch.sigmoid(input_BH),
@@ -315,6 +320,13 @@ class LayerNormLSTMLayer(RecurrentLayer):
     def update(self, gates: Gates, state: State) -> State:
         cell_BH = gates["forget"] * state[1] + gates["input"] * gates["candidate"]
         return gates["output"] * torch.tanh(self.cell_norm(cell_BH)), cell_BH
+
+    def step(self, products_BG: Tensor, recurrent_BG: Tensor, state: State) -> State:
+        output_BH, cell_BH = lstm_cell(self._sums(products_BG, recurrent_BG), state[1])
+        return lstm_hidden(output_BH, self.cell_norm(cell_BH)), cell_BH
+
+    def _sums(self, products_BG: Tensor, recurrent_BG: Tensor) -> Tensor:
+        return products_BG + self.recurrent_norm(at_least_float32(recurrent_BG))
 
     def kernel(self, device_type: str) -> str:
         return "steps"

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 
 class StepLinear:
@@ -52,6 +53,7 @@ class _LateGradient(torch.autograd.Function):
         return offset_O.expand(shape)
 
     @staticmethod
+    @once_differentiable  # the inputs are kept without their own history
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
         gradient_NO = outer[0].flatten(0, 1)
         inputs_NI = torch.cat(ctx.inputs)

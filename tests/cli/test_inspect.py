@@ -158,8 +158,9 @@ def test_gates_of_a_file_as_json(
     ]
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn-tanh"])
-@pytest.mark.parametrize("ending", [".png", ".svg"])
+@pytest.mark.parametrize(
+    ("cell", "ending"), [("lstm", ".svg"), ("gru", ".png"), ("rnn-tanh", ".svg")]
+)
 def test_figures_are_written_for_all_that_is_shown(
     cell: str, ending: str, tmp_path: Path, text_file: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -89,7 +89,7 @@ class TestSentence:
         canvas = Figure()
         _draw(found, canvas)
         axes = canvas.axes[0]
-        assert axes.images[0].get_array().tolist() == pytest.approx(found.weights)
+        assert axes.images[0].get_array().tolist() == found.weights
         assert [label.get_text() for label in axes.get_xticklabels()] == SENTENCE.split()
         assert [label.get_text() for label in axes.get_yticklabels()] == TARGETS[3].split()
 

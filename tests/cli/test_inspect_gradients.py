@@ -66,7 +66,7 @@ def test_text_has_a_block_for_each_model_and_a_bar_that_is_as_long_as_the_norm_i
         for length, log in zip(lengths, logs, strict=True):
             assert length == pytest.approx(lengths[0] + slope * (log - logs[0]), abs=1.5)
         assert [line.split()[1] for line in lines if line.startswith("layer ")] == ["2", "1"]
-        assert f": the lowest x{flow.lowest_to_top:.3g} the top one" in block
+        assert f": x{flow.lowest_to_top:.3g} from top to lowest" in block
 
 
 def test_fresh_weights_are_named_and_drawn_by_the_seed(capsys: pytest.CaptureFixture[str]) -> None:

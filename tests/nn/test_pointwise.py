@@ -1,11 +1,16 @@
-"""The joined LSTM operation against autograd of the plain formula."""
+"""The joined LSTM operations against autograd of the plain formula."""
 
 import pytest
 import torch
 from torch import Tensor
 
-from seqcli.nn.pointwise import lstm_pointwise
+from seqcli.nn.pointwise import lstm_cell, lstm_hidden
 from tests.nn.outcomes import outcome
+
+
+def joined(sums_BG: Tensor, cell_BH: Tensor) -> tuple[Tensor, Tensor]:
+    output_BH, new_cell_BH = lstm_cell(sums_BG, cell_BH)
+    return lstm_hidden(output_BH, new_cell_BH), new_cell_BH
 
 
 def plain(sums_BG: Tensor, cell_BH: Tensor) -> tuple[Tensor, Tensor]:
@@ -24,7 +29,7 @@ def leaves(scale: float = 1.0) -> tuple[Tensor, Tensor]:
 def test_values_and_gradients_are_those_of_the_formula(scale: float) -> None:
     sums_BG, cell_BH = leaves(scale)
     torch.testing.assert_close(
-        outcome(lstm_pointwise(sums_BG, cell_BH), [sums_BG, cell_BH]),
+        outcome(joined(sums_BG, cell_BH), [sums_BG, cell_BH]),
         outcome(plain(sums_BG, cell_BH), [sums_BG, cell_BH]),
     )
 
@@ -33,19 +38,19 @@ def test_values_and_gradients_are_those_of_the_formula(scale: float) -> None:
 def test_one_of_both_results_may_stand_alone_in_a_loss(part: int) -> None:
     sums_BG, cell_BH = leaves()
     torch.testing.assert_close(
-        outcome([lstm_pointwise(sums_BG, cell_BH)[part]], [sums_BG, cell_BH]),
+        outcome([joined(sums_BG, cell_BH)[part]], [sums_BG, cell_BH]),
         outcome([plain(sums_BG, cell_BH)[part]], [sums_BG, cell_BH]),
     )
 
 
 def test_the_gradient_is_that_by_differences() -> None:
-    assert torch.autograd.gradcheck(lstm_pointwise, leaves())
+    assert torch.autograd.gradcheck(joined, leaves())
 
 
 def test_its_inputs_stay_as_they_are() -> None:
     sums_BG, cell_BH = leaves()
     before = [sums_BG.detach().clone(), cell_BH.detach().clone()]
-    outcome(lstm_pointwise(sums_BG, cell_BH), [sums_BG, cell_BH])
+    outcome(joined(sums_BG, cell_BH), [sums_BG, cell_BH])
     assert torch.equal(sums_BG, before[0])
     assert torch.equal(cell_BH, before[1])
 
@@ -53,7 +58,7 @@ def test_its_inputs_stay_as_they_are() -> None:
 def test_gates_that_are_far_open_or_shut_give_no_nan() -> None:
     sums_BG = torch.tensor([[1e4, -1e4, 1e4, 1e4]], requires_grad=True)
     cell_BH = torch.tensor([[3.0]], requires_grad=True)
-    hidden_BH, new_BH = lstm_pointwise(sums_BG, cell_BH)
+    hidden_BH, new_BH = joined(sums_BG, cell_BH)
     assert new_BH.item() == 1
     assert hidden_BH.item() == pytest.approx(torch.tensor(1.0).tanh().item())
     for gradient in torch.autograd.grad(hidden_BH.sum(), [sums_BG, cell_BH]):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FIGURES = {".png": "png", ".svg": "svg"}  # by the ending of the file
 INK, PALE = "#333333", "#dddddd"
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito
-SHADES, SIGNED_SHADES = "Blues", "RdBu_r"  # from nothing to much; from -x over 0 to x
+SHADES = "Blues"  # from nothing to much
 WIDTH = 8.0  # inches; 800 pixels of a PNG, the width of a README
 MISSING_LETTER = "Glyph"  # how matplotlib's warning of it begins
 FONTS = ("DejaVu Sans", "Noto Sans CJK JP", "Noto Sans CJK KR", "NanumGothic", "Malgun Gothic")
@@ -63,17 +63,19 @@ def require_matplotlib() -> None:
 def figure(output: Path) -> Iterator["Figure"]:
     """Yield an empty figure in the house's look; it is at `output` once the block ends well.
 
-    The same drawing gives the same bytes. The block may set another height.
+    The same drawing gives the same bytes, whatever the user's own settings are. The block
+    may set another size.
     """
-    import matplotlib
     from matplotlib.figure import Figure
+    from matplotlib.rcsetup import cycler
+    from matplotlib.style import context
 
-    style: Any = {  # matplotlib's type for it names every setting
+    style = {
         **STYLE,
-        "axes.prop_cycle": matplotlib.cycler(color=COLORS),
+        "axes.prop_cycle": cycler(color=COLORS),
         "font.family": _installed_fonts(),
     }
-    with matplotlib.rc_context(style), warnings.catch_warnings(record=True) as caught:
+    with context(style, after_reset=True), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         canvas = Figure()
         yield canvas
@@ -82,7 +84,9 @@ def figure(output: Path) -> Iterator["Figure"]:
         canvas.savefig(
             content, format=kind, metadata={"Date" if kind == "svg" else "Software": None}
         )
-    if any(str(warning.message).startswith(MISSING_LETTER) for warning in caught):
+    messages = [str(warning.message) for warning in caught]
+    log.debug("matplotlib: %s", "; ".join(messages) or "no warnings")
+    if any(message.startswith(MISSING_LETTER) for message in messages):
         log.warning("%s lacks some letters: no font that has them is installed", output)
     with write_atomically(output) as stream:
         stream.buffer.write(content.getvalue())

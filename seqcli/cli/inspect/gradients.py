@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -78,7 +79,7 @@ def show_gradients(
     loaded = [load_seq2seq(model) for model in models]
     flows = []
     for name, model in zip(models, loaded, strict=True):
-        with status(f"measuring {name}"):
+        with nullcontext() if quiet else status(f"measuring {name}"):
             flows.append(
                 gradient_flow(
                     model,
@@ -94,13 +95,10 @@ def show_gradients(
 
 
 def _as_text(result: "GradientFlows") -> str:
-    """The bars of all models have one scale."""
-    scales = _decades(_lag_norms(result)), _decades(_layer_norms(result))
+    """The bars of all models have one scale, that of the norms that are shown."""
+    shown = [lag.norm for flow in result.flows for lag in flow.lags if lag.lag in SHOWN_LAGS]
+    scales = _decades(shown), _decades(_layer_norms(result))
     return "\n\n".join(_block(flow, *scales) for flow in result.flows)
-
-
-def _lag_norms(result: "GradientFlows") -> list[float]:
-    return [lag.norm for flow in result.flows for lag in flow.lags]
 
 
 def _layer_norms(result: "GradientFlows") -> list[float]:
@@ -117,7 +115,7 @@ def _block(
             f"{_name(flow)}: {flow.part}, {flow.sentences} sentences",
             f"{LAG_TITLES[flow.part]}: {_times(flow.factor_per_step)} a step",
             *_rows("k", by_lag, lag_scale),
-            f"{LAYER_TITLE}: the lowest {_times(flow.lowest_to_top)} the top one",
+            f"{LAYER_TITLE}: {_times(flow.lowest_to_top)} from top to lowest",
             *_rows("layer", by_layer, layer_scale),
         ]
     )
@@ -156,7 +154,8 @@ def _draw(result: "GradientFlows", canvas: "Figure") -> None:
             markersize=3,
         )
     part = result.flows[0].part
-    _finish(by_lag, LAG_LABELS[part], "gradient norm, by input", _lag_norms(result))
+    lag_norms = [lag.norm for flow in result.flows for lag in flow.lags]
+    _finish(by_lag, LAG_LABELS[part], "gradient norm, by input", lag_norms)
     _finish(by_layer, f"{part} layer", "gradient norm, by layer's output", _layer_norms(result))
     by_layer.set_xticks(range(1, 1 + max(len(flow.layers) for flow in result.flows)))
     canvas.legend(loc="outside lower left", ncols=2)
