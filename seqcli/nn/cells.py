@@ -85,15 +85,15 @@ class RecurrentLayer(nn.Module, ABC):
         for it, that after the last real token of each row. States of padding are meaningless.
         """
         weight_GE, bias_G = self.input_weights()
-        products_BSG = self.prepare(nn.functional.linear(inputs_BSE, weight_GE, bias_G))
+        raw_BSG = nn.functional.linear(inputs_BSE, weight_GE, bias_G)
         state = state or self.zero_state(inputs_BSE)
         mask_BH = self.state_dropout.mask_for(state[0])
         recurrent = StepLinear(
-            *self.recurrent_weights(), num_steps=inputs_BSE.shape[1], like=products_BSG
+            *self.recurrent_weights(), num_steps=inputs_BSE.shape[1], like=raw_BSG
         )
         states = []
         with torch.autocast(inputs_BSE.device.type, enabled=False):
-            for products_BG in at_least_float32(products_BSG).unbind(1):
+            for products_BG in self.prepare(at_least_float32(raw_BSG)).unbind(1):
                 recurrent_BG = recurrent(with_mask(state[0], mask_BH))
                 state = self.step(products_BG, recurrent_BG, state)
                 states.append(state)
@@ -304,7 +304,7 @@ class LayerNormLSTMLayer(RecurrentLayer):
         return self.recurrent_projection.weight, None
 
     def prepare(self, products: Tensor) -> Tensor:
-        normalized: Tensor = self.input_norm(at_least_float32(products))
+        normalized: Tensor = self.input_norm(products)
         return normalized
 
     def gates(self, products_BG: Tensor, recurrent_BG: Tensor, state: State) -> Gates:

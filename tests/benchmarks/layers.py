@@ -1,11 +1,15 @@
-"""Recurrent layers alone: forward and backward, in float32, tokens a second.
+"""Recurrent layers alone: forward and backward, tokens a second.
 
-Both sides read the same padded batches, whose lengths are those of training.
+Both sides read the same padded batches, whose lengths are those of training. The plain side is
+float32 and torch as it comes; ours runs as in a training, in the number format that the probe
+chooses here, and once more in float32.
 """
 
 import functools
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -20,6 +24,7 @@ from seqcli.nn.masks import Reading
 from seqcli.nn.stack import Stack
 from seqcli.tokenizers import UNK
 from seqcli.training.memory import keep_freed_memory
+from seqcli.training.precision import choose_precision
 from tests.benchmarks.corpus import training_examples
 from tests.benchmarks.plain_layers import (
     InputFeedingLoop,
@@ -57,25 +62,44 @@ class Contest(NamedTuple):
 def run(settings: Settings) -> list[Result]:
     """Hold each kind of layer against its plain form."""
     batches = _batches(1 if settings.quick else BATCHES)
-    return [_compare(contest, batches, settings) for contest in CONTESTS]
+    return [result for contest in CONTESTS for result in _compare(contest, batches, settings)]
 
 
-def _compare(contest: Contest, batches: list[list[int]], settings: Settings) -> Result:
-    with processes(2, settings.threads) as (plain_process, our_process):
-        plain, ours = interleave(
+def _compare(contest: Contest, batches: list[list[int]], settings: Settings) -> list[Result]:
+    dtypes = ["float32"]
+    if choose_precision("auto", torch.device("cpu")) == torch.bfloat16:
+        dtypes.insert(0, "bfloat16")
+    sides = [("plain float32", contest.plain, "float32")]
+    sides += [(f"seqcli {dtype}", contest.ours, dtype) for dtype in dtypes]
+    with processes(len(sides), settings.threads) as pools:
+        plain, *ours = interleave(
             {
-                f"plain {contest.what}": lambda number: plain_process.submit(
-                    measure, contest.plain, batches
-                ).result(),
-                f"seqcli {contest.what}": lambda number: our_process.submit(
-                    measure, contest.ours, batches
-                ).result(),
+                f"{name}, {contest.what}": partial(_submit, pool, make, dtype, batches)
+                for (name, make, dtype), pool in zip(sides, pools, strict=True)
             },
             1 if settings.quick else ROUNDS,
         )
-    return compare_speed(
-        contest.what, plain, ours, goal=contest.goal, show=lambda speed: f"{speed:,.0f} tok/s"
-    )
+    return [
+        compare_speed(
+            f"{contest.what}, {dtype}",
+            plain,
+            rounds,
+            goal=None if place else contest.goal,
+            show=lambda speed: f"{speed:,.0f} tok/s",
+        )
+        for place, (dtype, rounds) in enumerate(zip(dtypes, ours, strict=True))
+    ]
+
+
+def _submit(
+    pool: ProcessPoolExecutor,
+    make: Callable[[], Step],
+    dtype: str,
+    batches: list[list[int]],
+    number: int,
+) -> Round:
+    """Measure a round, whatever its number, in the process of one side."""
+    return pool.submit(measure, make, dtype, batches).result()
 
 
 def _batches(count: int) -> list[list[int]]:
@@ -85,9 +109,10 @@ def _batches(count: int) -> list[list[int]]:
     return [[len(examples[index].source) for index in group] for group in groups]
 
 
-def measure(make: Callable[[], Step], batches: list[list[int]]) -> Round:
+def measure(make: Callable[[], Step], dtype: str, batches: list[list[int]]) -> Round:
     """Read each batch forward and backward."""
     step = _made(make)
+    bfloat16 = dtype == "bfloat16"
     generator = torch.Generator().manual_seed(1)
     readings = []
     for lengths in batches:
@@ -96,14 +121,14 @@ def measure(make: Callable[[], Step], batches: list[list[int]]) -> Round:
         readings.append((inputs_BSE.requires_grad_(), mask_BS))
     start = time.perf_counter()
     for inputs_BSE, mask_BS in readings:
-        states_BSH = step(inputs_BSE, mask_BS)
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            states_BSH = step(inputs_BSE, mask_BS).float()
         (states_BSH * mask_BS.unsqueeze(2)).square().sum().backward()
     return finished(sum(map(sum, batches)), time.perf_counter() - start)
 
 
 @functools.cache
 def _made(make: Callable[[], Step]) -> Step:
-    keep_freed_memory()
     torch.manual_seed(1)
     return make()
 
@@ -155,6 +180,7 @@ def our_deep_encoder() -> Step:
 
 
 def _reader(stack: Stack) -> Step:
+    keep_freed_memory()
     return lambda inputs_BSE, mask_BS: stack(inputs_BSE, None, Reading(mask_BS))[0]
 
 
@@ -164,6 +190,7 @@ def input_feeding_loop() -> Step:
 
 
 def our_input_feeding() -> Step:
+    keep_freed_memory()
     sizes = {"num_layers": 1, "hidden_size": HIDDEN}
     decoder = Decoder(
         Stack(input_size=2 * EMBEDDING, **sizes),
