@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from seqcli.api.evaluate import Evaluation, evaluate_files, evaluate_model, score_lines
     from seqcli.api.tokenize import load_tokenizer, train_tokenizer
-    from seqcli.api.train import train
+    from seqcli.api.train import dry_run, train
     from seqcli.api.translate import load_translator, translate_lines
     from seqcli.errors import SeqcliError
-    from seqcli.evaluation import Score
+    from seqcli.evaluation import LengthBucket, Score
     from seqcli.experiment import Recipe, resolve_recipe
     from seqcli.tokenizers import Tokenizer, TokenizerConfig
     from seqcli.translator import Hypothesis, Translation, Translator
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Evaluation",
     "Hypothesis",
+    "LengthBucket",
     "Recipe",
     "Score",
     "SeqcliError",
@@ -31,6 +32,7 @@ __all__ = [
     "Translation",
     "Translator",
     "__version__",
+    "dry_run",
     "evaluate_files",
     "evaluate_model",
     "load_tokenizer",
@@ -45,10 +47,10 @@ __all__ = [
 _MODULES = {
     "seqcli.api.evaluate": ("Evaluation", "evaluate_files", "evaluate_model", "score_lines"),
     "seqcli.api.tokenize": ("load_tokenizer", "train_tokenizer"),
-    "seqcli.api.train": ("train",),
+    "seqcli.api.train": ("dry_run", "train"),
     "seqcli.api.translate": ("load_translator", "translate_lines"),
     "seqcli.errors": ("SeqcliError",),
-    "seqcli.evaluation": ("Score",),
+    "seqcli.evaluation": ("LengthBucket", "Score"),
     "seqcli.experiment": ("Recipe", "resolve_recipe"),
     "seqcli.tokenizers": ("Tokenizer", "TokenizerConfig"),
     "seqcli.translator": ("Hypothesis", "Translation", "Translator"),

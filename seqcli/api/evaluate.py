@@ -5,15 +5,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seqcli.config import require_one_of
-from seqcli.evaluation import BLEU, BLEU_TOKENIZERS, METRICS, Metric, Score
+from seqcli.evaluation import (
+    BLEU,
+    DEFAULT_BLEU_TOKENIZER,
+    DEFAULT_METRICS,
+    METRICS,
+    LengthBucket,
+    Metric,
+    Score,
+)
 from seqcli.evaluation.base import require_aligned
-from seqcli.evaluation.buckets import LengthBucket, require_length_bounds, score_by_length
+from seqcli.evaluation.buckets import require_length_bounds, score_by_length
 from seqcli.evaluation.tokenised_text import tokenisation_warning
 from seqcli.text.lines import name_of, read_lines
 from seqcli.translator import Translator
-
-DEFAULT_METRICS = ("bleu", "chrf")
-DEFAULT_BLEU_TOKENIZER = BLEU_TOKENIZERS[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +66,11 @@ def evaluate_files(
     """
     judges = [_build(name, bleu_tokenizer, lowercase) for name in metrics]
     require_length_bounds(by_length)
-    sources = [] if source is None else [source]
-    names, hypotheses, others = _read_aligned(hypothesis, [*sources, *references])
-    reference_lines = others[len(sources) :]
-    names = [names[0], *names[1 + len(sources) :]]
-    return _evaluate(judges, hypotheses, reference_lines, names, others[0], by_length)
+    scored = [hypothesis, *references]
+    names, texts = _read_aligned(scored if source is None else [*scored, source])
+    hypotheses, *reference_lines = texts[: len(scored)]
+    measured = texts[1 if source is None else -1]
+    return _evaluate(judges, hypotheses, reference_lines, names[: len(scored)], measured, by_length)
 
 
 def evaluate_model(
@@ -86,7 +91,7 @@ def evaluate_model(
     """
     judges = [_build(name, bleu_tokenizer, lowercase) for name in metrics]
     require_length_bounds(by_length)
-    names, source_lines, reference_lines = _read_aligned(source, references)
+    names, (source_lines, *reference_lines) = _read_aligned([source, *references])
     hypotheses, num_cut_off = [], 0
     for translation in model.translate(source_lines):
         on_translation(translation.text)
@@ -100,15 +105,12 @@ def evaluate_model(
     return replace(evaluation, warnings=(cut_off, *evaluation.warnings))
 
 
-def _read_aligned(
-    first: str | Path, references: Sequence[str | Path]
-) -> tuple[list[str], list[str], list[list[str]]]:
-    """What to call the files, the lines of the first, and the lines of each reference file."""
-    paths = [first, *references]
+def _read_aligned(paths: Sequence[str | Path]) -> tuple[list[str], list[list[str]]]:
+    """What to call the files, and the lines of each: as many in each of them."""
     names = [name_of(path) for path in paths]
-    lines, *reference_lines = [list(read_lines(path)) for path in paths]
-    require_aligned(lines, reference_lines, names)
-    return names, lines, reference_lines
+    first, *others = texts = [list(read_lines(path)) for path in paths]
+    require_aligned(first, others, names)
+    return names, texts
 
 
 def _build(name: str, bleu_tokenizer: str, lowercase: bool) -> Metric:

@@ -1,6 +1,5 @@
 """Embeddings that start from pretrained word vectors."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +16,19 @@ from seqcli.tokenizers import Tokenizer
 from seqcli.training.report import Reporter
 
 
+def vector_files(recipe: Recipe) -> dict[str, str]:
+    """Return the files of vectors that a recipe names, by side, the source first."""
+    files = {"source": recipe.data.source_vectors, "target": recipe.data.target_vectors}
+    return {side: path for side, path in files.items() if path is not None}
+
+
 def require_fitting_vectors(recipe: Recipe) -> None:
     """Refuse files whose vectors are not as wide as the embeddings; only their heads are read.
 
     Raises ConfigError, DataError for what is no file of vectors, and UsageError for what can be
     read only once.
     """
-    for side, path in _files(recipe):
+    for side, path in vector_files(recipe).items():
         file = Path(path)
         if path == STDIN or (file.exists() and not file.is_file() and not file.is_dir()):
             raise UsageError(
@@ -60,7 +65,7 @@ def load_vectors(
     tokenizers = {"source": source_tokenizer, "target": target_tokenizer}
     tables = {"source": model.source_embedding, "target": model.target_embedding}
     taken: dict[nn.Embedding, NDArray[np.int64]] = {}
-    for side, path in _files(recipe):
+    for side, path in vector_files(recipe).items():
         vocabulary, table = tokenizers[side].vocabulary, tables[side]
         vectors = read_vectors(path, vocabulary)
         kept_N = np.isin(vectors.ids_N, taken.get(table, ()))
@@ -71,14 +76,6 @@ def load_vectors(
             f"{side} vectors: {len(vectors.ids_N):,} of {len(vocabulary):,} pieces found in "
             f"{name_of(path)}{earlier}"
         )
-
-
-def _files(recipe: Recipe) -> Iterator[tuple[str, str]]:
-    """The sides that have a file, source first, and their files."""
-    for side in ("source", "target"):
-        path = getattr(recipe.data, f"{side}_vectors")
-        if path is not None:
-            yield side, path
 
 
 @torch.no_grad()

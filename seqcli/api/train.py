@@ -9,7 +9,7 @@ import msgspec
 import torch
 
 from seqcli.api.evaluate import score_lines
-from seqcli.api.pretrained_vectors import load_vectors, require_fitting_vectors
+from seqcli.api.pretrained_vectors import load_vectors, require_fitting_vectors, vector_files
 from seqcli.api.training_folder import check_folder, fingerprint, make_folder, reopen_folder
 from seqcli.api.training_text import Pairs, read_pairs, read_test_pairs
 from seqcli.api.translate import load_translator
@@ -223,12 +223,12 @@ class _Training:
         """Return what the model is made of, what computes it and what a token costs."""
         source_length, target_length = self._mean_lengths()
         description = describe_model(self._model, self._recipe.model, self._device.type)
-        data = self._recipe.data
-        vectors = {"source vectors": data.source_vectors, "target vectors": data.target_vectors}
-        return {
-            **description.facts(source_length=source_length, target_length=target_length),
-            **{name: f"start from {path}" for name, path in vectors.items() if path is not None},
+        vectors = {
+            f"{side} vectors": f"start from {path}"
+            for side, path in vector_files(self._recipe).items()
         }
+        facts = description.facts(source_length=source_length, target_length=target_length)
+        return facts | vectors
 
     def test(self, pairs: Pairs, output: Path) -> None:
         """Translate the test set with the model as it was written, and record its scores."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from seqcli.api.pretrained_vectors import vector_files
 from seqcli.bundle import (
     CARD,
     FACTS,
@@ -134,8 +135,7 @@ def _empty(folder: Path) -> None:
 def _require_outside(output: Path, recipe: Recipe) -> None:
     """Refuse to empty a folder that holds what the training reads."""
     data = recipe.data
-    vectors = [file for file in (data.source_vectors, data.target_vectors) if file is not None]
-    for file in (*data.train, *data.valid, *data.test, *vectors):
+    for file in (*data.train, *data.valid, *data.test, *vector_files(recipe).values()):
         if Path(file).resolve().is_relative_to(output.resolve()):
             raise OutputError(
                 f"{file} is in {output}, so {output} is not overwritten",

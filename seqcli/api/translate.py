@@ -10,8 +10,7 @@ from seqcli.config import require_one_of
 from seqcli.decoding.neural_translator import DecodingConfig, NeuralTranslator
 from seqcli.decoding.quantize import int8_works
 from seqcli.decoding.step import Int8Stepper, ModelStepper
-from seqcli.errors import ModelError
-from seqcli.inspection.loading import LoadedModel, load_seq2seq
+from seqcli.inspection.loading import LoadedModel, load_seq2seq, require_attention
 from seqcli.text.lines import arriving, name_of, read_lines
 from seqcli.training.memory import keep_freed_memory
 from seqcli.translator import Translation, Translator
@@ -58,12 +57,8 @@ def load_translator(
     require_one_of("precision", precision, PRECISIONS)
     keep_freed_memory()
     loaded = load_seq2seq(model)
-    if with_attention and not loaded.recipe.model.has_attention:
-        raise ModelError(
-            f"the model in {loaded.folder} has no attention to show",
-            why="model.attention is 'none' in its recipe: one vector is all it keeps of a source",
-            fix="Do not ask for attention, or use a model that has it",
-        )
+    if with_attention:
+        require_attention(loaded)
     if precision == "int8" and not int8_works():
         log.info("8-bit integers do not work on this machine: float32 is used, which is slower")
         precision = "float32"

@@ -31,7 +31,7 @@ class StackConfig(Config):
     size: int = 256  # units in each direction
     layers: int = 1
     stack: str = "residual"
-    skip_from: int | None = None  # 2; layer from which on residual or highway connections lead by
+    skip_from: int | None = None  # 2; the lowest layer, counted from 1, with a way around it
     carry_bias: float | None = None  # 2.0; highway: how far gates carry the input at the start
     projection: bool = False  # a linear map brings the input to the stack's width first
     input_dropout: float | None = None  # model.dropout; of what the lowest layer reads
@@ -55,9 +55,11 @@ class StackConfig(Config):
                     f"{name}.{option} has no effect where {name}.stack is {self.stack!r}",
                     fix=f"Leave it out, or set {name}.stack to {' or '.join(map(repr, having))}",
                 )
-        if self.skip_from is not None and not 1 <= self.skip_from <= MOST_LAYERS:
+        if self.skip_from is not None and not 1 <= self.skip_from <= self.layers:
             raise ConfigError(
-                f"{name}.skip_from must be from 1 to {MOST_LAYERS}, not {self.skip_from}"
+                f"{name}.skip_from must be from 1 to {name}.layers, which is {self.layers}, not "
+                f"{self.skip_from}",
+                why="no layer would have a way around it",
             )
         if self.carry_bias is not None and not math.isfinite(self.carry_bias):
             raise ConfigError(f"{name}.carry_bias must be a finite number, not {self.carry_bias}")

@@ -115,8 +115,9 @@ class Seq2SeqConfig(Config):
 
     def summary(self) -> str:
         """Describe the model in a line."""
+        other = f"/{self.target_size}" if self.target_size != self.source_size else ""
         return (
-            f"embeddings {self.embedding_size}, encoder {self.encoder.summary()}, "
+            f"embeddings {self.source_size}{other}, encoder {self.encoder.summary()}, "
             f"decoder {self.decoder.summary()}, "
             f"{self.attention if self.has_attention else 'no'} attention"
             f"{' with input feeding' if self.input_feeding else ''}"
@@ -234,8 +235,8 @@ class Seq2Seq(nn.Module):
             source_BS = drop_words(source_BS, self.word_dropout, replacement=UNK, first=UNK + 1)
             target_BT = drop_words(target_BT, self.word_dropout, replacement=UNK, first=UNK + 1)
         memory, state = self.encode(source_BS, source_mask_BS)
-        features_BTE: Tensor = self.decoder(self.embed_target(target_BT), memory, state)
-        return features_BTE
+        features_BTE, _ = self.decoder(self.embed_target(target_BT), memory, state)
+        return features_BTE  # type: ignore[no-any-return]
 
     def encode(self, source_BS: Tensor, mask_BS: Tensor) -> tuple[Memory, DecoderState]:
         """Read the source; return what the decoder attends to and the state it begins with."""

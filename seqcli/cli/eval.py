@@ -2,28 +2,25 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from seqcli.api.evaluate import (
-    DEFAULT_BLEU_TOKENIZER,
-    DEFAULT_METRICS,
-    Evaluation,
-    evaluate_files,
-    evaluate_model,
-)
+from seqcli.cli.conflicts import refuse_beside, require_one_reader_of_stdin
 from seqcli.cli.console import status
 from seqcli.cli.options import QuietOption, ThreadsOption, VerboseOption
 from seqcli.cli.output import writer_to
 from seqcli.errors import UsageError
-from seqcli.evaluation import BLEU_TOKENIZERS, METRICS
-from seqcli.evaluation.buckets import LengthBucket, require_length_bounds
-from seqcli.text.lines import STDIN
+from seqcli.evaluation import BLEU_TOKENIZERS, DEFAULT_BLEU_TOKENIZER, DEFAULT_METRICS, METRICS
+from seqcli.evaluation.buckets import require_length_bounds
+
+if TYPE_CHECKING:
+    from seqcli.api.evaluate import Evaluation
+    from seqcli.evaluation import LengthBucket
 
 METRICS_BY_DEFAULT = ",".join(DEFAULT_METRICS)
 
@@ -90,22 +87,27 @@ def eval_(
     verbose: VerboseOption = False,
 ) -> None:
     """Score the translations of MODEL, or of a file, by references."""
-    _require_one_reader_of_stdin([source, hypothesis, *reference])
+    require_one_reader_of_stdin(
+        {"--source": [source], "--hypothesis": [hypothesis], "--reference": reference}
+    )
     names = [name.strip() for name in metrics.split(",")]
     _refuse_idle_tokenizer(bleu_tokenize, names)
     bounds = () if by_length is None else _parse_bounds(by_length)
+    judging: dict[str, Any] = {
+        "bleu_tokenizer": bleu_tokenize,
+        "lowercase": lowercase,
+        "by_length": bounds,
+    }
+    from seqcli.api.evaluate import evaluate_files, evaluate_model
+
     if hypothesis is not None:
         idle = {"MODEL": model, "--beam": beam, "--output": output, "--threads": threads}
-        _refuse_with_hypothesis(idle if bounds else idle | {"--source": source})
-        evaluation = evaluate_files(
-            hypothesis,
-            reference,
-            names,
-            bleu_tokenizer=bleu_tokenize,
-            lowercase=lowercase,
-            source=source,
-            by_length=bounds,
+        refuse_beside(
+            "--hypothesis",
+            idle if bounds else idle | {"--source": source},
+            why="a file of hypotheses is translated already",
         )
+        evaluation = evaluate_files(hypothesis, reference, names, source=source, **judging)
     elif model is None or source is None:
         raise UsageError(
             "there is nothing to score" if model is None else "there is nothing to translate",
@@ -118,19 +120,12 @@ def eval_(
         watched = nullcontext() if quiet else status(f"translating {source}")
         with writer_to(output) as keep, watched:
             evaluation = evaluate_model(
-                translator,
-                source,
-                reference,
-                names,
-                bleu_tokenizer=bleu_tokenize,
-                lowercase=lowercase,
-                by_length=bounds,
-                on_translation=keep,
+                translator, source, reference, names, on_translation=keep, **judging
             )
     _show(evaluation, format_, width)
 
 
-def _show(evaluation: Evaluation, format_: str, width: int) -> None:
+def _show(evaluation: "Evaluation", format_: str, width: int) -> None:
     for warning in evaluation.warnings:
         log.warning(warning)
     if format_ == "json":
@@ -148,7 +143,7 @@ def _show(evaluation: Evaluation, format_: str, width: int) -> None:
         _show_buckets(evaluation, width)
 
 
-def _buckets_for_json(evaluation: Evaluation) -> list[dict[str, object]]:
+def _buckets_for_json(evaluation: "Evaluation") -> list[dict[str, object]]:
     return [
         {
             "shortest": bucket.shortest,
@@ -163,7 +158,7 @@ def _buckets_for_json(evaluation: Evaluation) -> list[dict[str, object]]:
     ]
 
 
-def _show_buckets(evaluation: Evaluation, width: int) -> None:
+def _show_buckets(evaluation: "Evaluation", width: int) -> None:
     """A row for each bucket, each column as wide as its widest cell."""
     rows = []
     for bucket in evaluation.by_length:
@@ -179,7 +174,7 @@ def _show_buckets(evaluation: Evaluation, width: int) -> None:
         typer.echo("   ".join([f"length {length}", f"{count} lines", *scores]))
 
 
-def _values(bucket: LengthBucket, evaluation: Evaluation) -> list[float | None]:
+def _values(bucket: "LengthBucket", evaluation: "Evaluation") -> list[float | None]:
     """The value of each metric, None for each where the bucket has no lines."""
     return [score.value for score in bucket.scores] or [None] * len(evaluation.scores)
 
@@ -197,15 +192,6 @@ def _parse_bounds(words: str) -> tuple[int, ...]:
     return bounds
 
 
-def _require_one_reader_of_stdin(files: Sequence[str | None]) -> None:
-    if files.count(STDIN) > 1:
-        raise UsageError(
-            "standard input can be read only once",
-            why='more than one of --source, --hypothesis and --reference is "-"',
-            fix="Put all but one of them in files",
-        )
-
-
 def _refuse_idle_tokenizer(bleu_tokenize: str, names: Sequence[str]) -> None:
     if bleu_tokenize != DEFAULT_BLEU_TOKENIZER and "bleu" not in names:
         raise UsageError(
@@ -213,13 +199,3 @@ def _refuse_idle_tokenizer(bleu_tokenize: str, names: Sequence[str]) -> None:
             why="it cuts words for BLEU alone",
             fix="Add bleu to --metrics, or leave it out",
         )
-
-
-def _refuse_with_hypothesis(options: Mapping[str, object]) -> None:
-    for name, value in options.items():
-        if value is not None:
-            raise UsageError(
-                f"{name} does not go with --hypothesis",
-                why="a file of hypotheses is translated already",
-                fix=f"Leave out {name}, or --hypothesis",
-            )

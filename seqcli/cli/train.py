@@ -1,10 +1,11 @@
 """`seqcli train`: train a model from text, or go on with a training that was stopped."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from seqcli.cli.conflicts import refuse_beside
 from seqcli.cli.options import DeviceOption, QuietOption, ThreadsOption, VerboseOption
 from seqcli.errors import UsageError
 
@@ -76,8 +77,11 @@ def train(
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Train a translator from SOURCE and TARGET files, line N of one with line N of the other."""
-    _require_output(output, dry_run=dry_run, resume=resume)
+    """Train a translator from aligned text.
+
+    Line N of a TARGET file is to be the translation of line N of its SOURCE file.
+    """
+    _check_options(output, dry_run=dry_run, resume=resume)
     from seqcli.api import train as api
     from seqcli.bundle import find_recipe
     from seqcli.cli.training_display import training_display
@@ -95,39 +99,26 @@ def train(
         seed=seed,
     )
     with training_display(quiet=quiet) as reporter:
+        how: dict[str, Any] = {
+            "reporter": reporter,
+            "overwrite": overwrite,
+            "device": device,
+            "threads": threads,
+        }
         if output is not None and not dry_run:
-            api.train(
-                resolved,
-                output,
-                reporter=reporter,
-                resume=resume,
-                overwrite=overwrite,
-                device=device,
-                threads=threads,
-            )
+            api.train(resolved, output, resume=resume, **how)
             return
-        facts = api.dry_run(
-            resolved,
-            output,
-            reporter=reporter,
-            overwrite=overwrite,
-            device=device,
-            threads=threads,
-        )
+        facts = api.dry_run(resolved, output, **how)
     width = max(map(len, facts)) + 2
     typer.echo("\n".join(f"{name:<{width}}{text}" for name, text in facts.items()))
 
 
-def _require_output(output: Path | None, *, dry_run: bool, resume: bool) -> None:
+def _check_options(output: Path | None, *, dry_run: bool, resume: bool) -> None:
     if output is None and not dry_run:
         raise UsageError(
             "there is no folder to write the model to",
             why="a training writes its model and its state as it goes on",
             fix="Give --output MODEL, or --dry-run to see what would be trained",
         )
-    if dry_run and resume:
-        raise UsageError(
-            "--dry-run and --resume do not go together",
-            why="a dry run says what a new training would be",
-            fix="Give one of them",
-        )
+    if dry_run:
+        refuse_beside("--dry-run", {"--resume": resume}, why="it says what a new training would be")

@@ -3,6 +3,7 @@
 from seqcli.evaluation.accuracy import Accuracy
 from seqcli.evaluation.base import Metric, Score
 from seqcli.evaluation.bleu import BLEU, BLEU_TOKENIZERS
+from seqcli.evaluation.buckets import LengthBucket
 from seqcli.evaluation.chrf import CHRF
 from seqcli.evaluation.error_rate import PhoneErrorRate, WordErrorRate
 from seqcli.evaluation.ter import TER
@@ -16,4 +17,16 @@ METRICS: dict[str, type[Metric]] = {
     "wer": WordErrorRate,
 }
 
-__all__ = ["BLEU", "BLEU_TOKENIZERS", "METRICS", "Metric", "Score"]
+DEFAULT_METRICS = ("bleu", "chrf")
+DEFAULT_BLEU_TOKENIZER = BLEU_TOKENIZERS[0]
+
+__all__ = [
+    "BLEU",
+    "BLEU_TOKENIZERS",
+    "DEFAULT_BLEU_TOKENIZER",
+    "DEFAULT_METRICS",
+    "METRICS",
+    "LengthBucket",
+    "Metric",
+    "Score",
+]

@@ -66,7 +66,7 @@ def require_aligned(
         if len(lines) != len(hypotheses):
             raise DataError(
                 f"{names[0]} has {len(hypotheses)} lines but {name} has {len(lines)}",
-                why="line N of a reference is the right answer for line N",
+                why="line N of one belongs to line N of the other",
                 fix="Score the whole set, with one line (empty if need be) for each line",
             )
 

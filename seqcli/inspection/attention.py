@@ -1,7 +1,7 @@
 """Where a decoder looked in the source while it wrote, or was given, a translation."""
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 import msgspec
 import torch
@@ -11,10 +11,9 @@ from seqcli.data.dataset import Example
 from seqcli.decoding.neural_translator import NeuralTranslator
 from seqcli.decoding.search import attention_rows
 from seqcli.decoding.step import ModelStepper
-from seqcli.errors import ModelError
 from seqcli.inspection.forcing import read_target
-from seqcli.inspection.loading import LoadedModel
-from seqcli.tokenizers import Tokenizer
+from seqcli.inspection.loading import LoadedModel, require_attention
+from seqcli.inspection.sentences import encode_line, groups_of
 from seqcli.tokenizers.vocabulary import piece_bytes
 from seqcli.translator import Translation
 
@@ -53,7 +52,7 @@ def attentive_translator(loaded: LoadedModel) -> NeuralTranslator:
 
     It computes in float32. ModelError for a model that has no attention.
     """
-    _require_attention(loaded)
+    require_attention(loaded)
     return NeuralTranslator(
         ModelStepper(loaded.model),
         loaded.recipe.decoding,
@@ -70,11 +69,9 @@ def forced_attention(
 
     ModelError for a model that has no attention.
     """
-    _require_attention(loaded)
-    pairs = zip(sources, targets, strict=True)
-    size = loaded.recipe.decoding.batch_sentences
-    groups = iter(lambda: list(itertools.islice(pairs, size)), [])
-    return itertools.chain.from_iterable(_force(loaded, group) for group in groups)
+    require_attention(loaded)
+    groups = groups_of(loaded, zip(sources, targets, strict=True))
+    return chain.from_iterable(_force(loaded, group) for group in groups)
 
 
 def by_words(pieces: AttentionMap) -> AttentionMap:
@@ -122,7 +119,10 @@ def words_of(pieces: Sequence[str]) -> tuple[list[str], list[int]]:
 def _force(loaded: LoadedModel, pairs: Sequence[tuple[str, str]]) -> list[AttentionMap]:
     maps = [AttentionMap(source, target) for source, target in pairs]
     encoded = [
-        Example(_encode(loaded.source_tokenizer, source), _encode(loaded.target_tokenizer, target))
+        Example(
+            encode_line(loaded.source_tokenizer, source),
+            encode_line(loaded.target_tokenizer, target),
+        )
         for source, target in pairs
     ]
     full = [index for index, example in enumerate(encoded) if all(example)]
@@ -142,17 +142,3 @@ def _force(loaded: LoadedModel, pairs: Sequence[tuple[str, str]]) -> list[Attent
             attention_rows(weights_TS[: len(target)], len(source)),
         )
     return maps
-
-
-def _encode(tokenizer: Tokenizer, line: str) -> list[int]:
-    """A line of white space alone is an empty one, as it is for the translator."""
-    return tokenizer.encode(line) if line.strip() else []
-
-
-def _require_attention(loaded: LoadedModel) -> None:
-    if not loaded.recipe.model.has_attention:
-        raise ModelError(
-            f"the model in {loaded.folder} has no attention",
-            why="it was trained with model.attention 'none': the decoder never looks at the source",
-            fix="Give a model that has attention, or train one with --set model.attention=general",
-        )

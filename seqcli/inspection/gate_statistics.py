@@ -1,6 +1,5 @@
 """The gates of all layers of a network, summed up over a text."""
 
-import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterator
@@ -12,9 +11,10 @@ from torch import Tensor
 
 from seqcli.config import require_one_of
 from seqcli.errors import DataError
-from seqcli.inspection.gates import cell_of, encode_source, gates_of
-from seqcli.inspection.loading import LoadedModel
-from seqcli.inspection.replay import PARTS, PlacedLayer, layers_of, replay
+from seqcli.inspection.gates import cell_of, gates_of
+from seqcli.inspection.loading import PARTS, LoadedModel
+from seqcli.inspection.replay import PlacedLayer, layers_of, replay
+from seqcli.inspection.sentences import encode_source, groups_of
 from seqcli.text.lines import name_of, read_lines
 
 KEEPING = ("forget", "update")  # the gates that, open, keep the state as it was
@@ -48,6 +48,7 @@ class LayerSummary(msgspec.Struct, frozen=True, kw_only=True):
 class GateStatistics(msgspec.Struct, frozen=True, kw_only=True):
     """The gates of an encoder or decoder over a text."""
 
+    model: str
     part: str
     cell: str
     sentences: int
@@ -67,7 +68,7 @@ def gate_statistics(
     layers = layers_of(loaded, part)
     sums: list[dict[str, _Sum]] = [defaultdict(_Sum) for _ in layers]
     sentences = tokens = 0
-    for batch in _batches(loaded, source):
+    for batch in groups_of(loaded, _sentences(loaded, source)):
         run = replay(loaded, part, [layer.module for layer in layers], batch)
         sentences += len(batch)
         tokens += int(run.mask_BS.sum())
@@ -75,8 +76,13 @@ def gate_statistics(
             for name, values_BSH in values.items():
                 layer_sums[name].add(values_BSH[run.mask_BS])
     if not sentences:
-        raise DataError(f"there is no sentence in {name_of(source)}")
+        raise DataError(
+            f"there is no sentence in {name_of(source)}",
+            why="gates move only while a sentence is read",
+            fix="Check that it is the right file",
+        )
     return GateStatistics(
+        model=loaded.facts.name,
         part=part,
         cell=cell_of(loaded, part),
         sentences=sentences,
@@ -124,12 +130,7 @@ def _summary(layer: PlacedLayer, sums: dict[str, _Sum]) -> LayerSummary:
     )
 
 
-def _batches(loaded: LoadedModel, source: str | Path) -> Iterator[list[list[int]]]:
-    """The tokens of the sentences, some at a time, so that a file of any length fits."""
-    lines = (
-        encode_source(loaded, line, f"{name_of(source)}, line {number}: the sentence")
-        for number, line in enumerate(read_lines(source), start=1)
-        if line.strip()
-    )
-    size = loaded.recipe.decoding.batch_sentences
-    return iter(lambda: list(itertools.islice(lines, size)), [])
+def _sentences(loaded: LoadedModel, source: str | Path) -> Iterator[list[int]]:
+    for number, line in enumerate(read_lines(source), start=1):
+        if line.strip():
+            yield encode_source(loaded, line, f"{name_of(source)}, line {number}: the sentence")

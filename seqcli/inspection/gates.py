@@ -6,9 +6,10 @@ import msgspec
 import torch
 
 from seqcli.config import require_one_of, require_positive
-from seqcli.errors import ConfigError, DataError
-from seqcli.inspection.loading import LoadedModel
-from seqcli.inspection.replay import PARTS, PlacedLayer, Values, layers_of, replay
+from seqcli.errors import ConfigError
+from seqcli.inspection.loading import PARTS, LoadedModel
+from seqcli.inspection.replay import PlacedLayer, Values, layers_of, replay
+from seqcli.inspection.sentences import encode_line, encode_source
 from seqcli.nn.cells import RecurrentLayer
 from seqcli.tokenizers import Tokenizer
 
@@ -26,6 +27,7 @@ class UnitTrace(msgspec.Struct, frozen=True, kw_only=True):
 class GateTrace(msgspec.Struct, frozen=True, kw_only=True):
     """The chosen units of one layer over the tokens that it reads, in the order of the text."""
 
+    model: str
     part: str
     layer: int  # the lowest is 1
     direction: str
@@ -59,7 +61,7 @@ def trace_gates(
     followed = _find_layer(loaded, part, layer, direction)
     _require_units(units or (), followed.module.hidden_size)
     source = encode_source(loaded, text, "the sentence")
-    targets = None if target is None else [loaded.target_tokenizer.encode(target)]
+    targets = None if target is None else [encode_line(loaded.target_tokenizer, target)]
     run = replay(loaded, part, [followed.module], [source], targets)
     values, gates = run.values[0], gates_of(run.values[0], followed.module)
     if followed.direction == "backward":
@@ -67,6 +69,7 @@ def trace_gates(
     shown = [*gates, *followed.module.state_names[::-1]]  # the cell before the hidden state
     chosen = most_varying_units(values, gates or shown, most_varying) if units is None else units
     return GateTrace(
+        model=loaded.facts.name,
         part=part,
         layer=layer,
         direction=followed.direction,
@@ -99,21 +102,6 @@ def cell_of(loaded: LoadedModel, part: str) -> str:
     """Return the kind of the cells of the encoder or decoder."""
     model = loaded.recipe.model
     return model.encoder.cell if part == "encoder" else model.decoder.cell
-
-
-def encode_source(loaded: LoadedModel, text: str, description: str) -> list[int]:
-    """Return the tokens of a sentence. DataError if it has none or more than the model reads."""
-    tokens = loaded.source_tokenizer.encode(text) if text.strip() else []
-    longest = loaded.recipe.decoding.max_source_length
-    if not tokens:
-        raise DataError(f"{description} is empty", fix="Give a sentence with at least one word")
-    if len(tokens) > longest:
-        raise DataError(
-            f"{description} has {len(tokens)} tokens",
-            why=f"the model reads {longest} at once (decoding.max_source_length)",
-            fix="Give a shorter sentence, or a part of it",
-        )
-    return tokens
 
 
 def _tokenizer_of(loaded: LoadedModel, part: str) -> Tokenizer:

@@ -6,10 +6,11 @@ way there is: through the recurrence and, with input feeding, through attention 
 """
 
 import copy
-import itertools
 import math
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,13 +24,13 @@ from seqcli.data.batching import token_batches
 from seqcli.data.dataset import Example
 from seqcli.errors import DataError
 from seqcli.inspection.forcing import read_target
-from seqcli.inspection.loading import LoadedModel
+from seqcli.inspection.loading import PARTS, LoadedModel
+from seqcli.inspection.sentences import encode_line
 from seqcli.nn.cells import RecurrentLayer
 from seqcli.nn.loss import output_cross_entropy
 from seqcli.nn.stack import Stack
 from seqcli.tasks.translation import build_model
 
-PARTS = ("decoder", "encoder")
 BATCH_TOKENS = 1000  # target tokens with padding: the states of all layers are held
 
 
@@ -77,7 +78,7 @@ def gradient_flow(
     sources: Sequence[str],
     references: Sequence[str],
     *,
-    part: str = PARTS[0],
+    part: str = "decoder",
     sentences: int = 100,
     untrained: bool = False,
     seed: int | None = None,
@@ -89,26 +90,13 @@ def gradient_flow(
     that the training began with, but for pretrained vectors. `name` is what to call the model.
     DataError if no pair is left.
     """
-    require_one_of("the part", part, PARTS)
+    require_one_of("part", part, PARTS)
     require_positive("sentences", sentences)
     examples = _usable_examples(loaded, sources, references, sentences)
-    sums = _Sums()
     model = _fresh_model(loaded, seed) if untrained else copy.deepcopy(loaded.model)
-    model.double().eval().requires_grad_(False)
-    for indices in token_batches(examples, batch_tokens=BATCH_TOKENS, seed=0, epoch=0):
-        forward = _run(model, make_batch([examples[index] for index in indices]), part)
-        (gradient_BSE, *layers_gradients) = forward.gradients(
-            [forward.source_BSE, *itertools.chain(*forward.outputs)], forward.outer_BTE
-        )
-        _add_layers(sums, forward, layers_gradients)
-        if part == "encoder":
-            _add_encoder_lags(sums, forward, gradient_BSE)
-        else:
-            _add_decoder_lags(sums, forward)
-    lags = [LagGradient(lag, *sums.mean("lag", lag)) for lag in sums.numbers("lag")]
-    layers = [
-        LayerGradient(depth + 1, sums.mean("layer", depth)[0]) for depth in sums.numbers("layer")
-    ]
+    by_lag, by_layer = _measure(model.double().eval().requires_grad_(False), examples, part)
+    lags = [LagGradient(lag, norm, count) for lag, norm, count in by_lag.means()]
+    layers = [LayerGradient(number, norm) for number, norm, _ in by_layer.means()]
     return GradientFlow(
         model=name or loaded.facts.name,
         part=part,
@@ -137,22 +125,39 @@ def factor_per_step(lags: Sequence[LagGradient]) -> float | None:
     return math.exp(covariance / sum((lag - mean_lag) ** 2 * count for lag, _, count in points))
 
 
-class _Sums:
-    """Sums of norms by kind and number, for their means."""
+class _Norms:
+    """Norms of gradients, each with the number of its lag or layer, for the mean of a number."""
 
     def __init__(self) -> None:
-        self._sums: dict[tuple[str, int], tuple[float, int]] = {}
+        self._sums: defaultdict[int, float] = defaultdict(float)
+        self._counts: Counter[int] = Counter()
 
-    def add(self, kind: str, number: int, norm_B: Tensor) -> None:
-        total, count = self._sums.get((kind, number), (0.0, 0))
-        self._sums[kind, number] = (total + norm_B.sum().item(), count + len(norm_B))
+    def add(self, number: int, norm_N: Tensor) -> None:
+        self._sums[number] += norm_N.sum().item()
+        self._counts[number] += len(norm_N)
 
-    def numbers(self, kind: str) -> list[int]:
-        return sorted(number for other, number in self._sums if other == kind)
+    def means(self) -> list[tuple[int, float, int]]:
+        """Numbers in order, the mean of each, and the norms that it is of."""
+        return [
+            (number, self._sums[number] / count, count)
+            for number, count in sorted(self._counts.items())
+        ]
 
-    def mean(self, kind: str, number: int) -> tuple[float, int]:
-        total, count = self._sums[kind, number]
-        return total / count, count
+
+def _measure(model: Seq2Seq, examples: Sequence[Example], part: str) -> tuple[_Norms, _Norms]:
+    """Return the norms by lag and those by layer."""
+    by_lag, by_layer = _Norms(), _Norms()
+    for indices in token_batches(examples, batch_tokens=BATCH_TOKENS, seed=0, epoch=0):
+        forward = _run(model, make_batch([examples[index] for index in indices]), part)
+        gradient_BSE, *of_outputs = forward.gradients(
+            [forward.source_BSE, *chain(*forward.outputs)], forward.outer_BTE
+        )
+        _add_layers(by_layer, forward.outputs, of_outputs)
+        if part == "encoder":
+            _add_encoder_lags(by_lag, forward.batch.source_mask_BS, gradient_BSE)
+        else:
+            _add_decoder_lags(by_lag, forward)
+    return by_lag, by_layer
 
 
 class _Forward(NamedTuple):
@@ -193,7 +198,8 @@ def _loss_gradient(model: Seq2Seq, features_BTE: Tensor, batch: Batch) -> Tensor
     return gradient_BTE
 
 
-def _add_decoder_lags(sums: _Sums, forward: _Forward) -> None:
+def _add_decoder_lags(by_lag: _Norms, forward: _Forward) -> None:
+    """Go back from each step by itself; lags are counted from it."""
     mask_BT = forward.batch.target_mask_BT
     for step in range(mask_BT.shape[1]):
         outer_BTE = torch.zeros_like(forward.outer_BTE)
@@ -201,22 +207,25 @@ def _add_decoder_lags(sums: _Sums, forward: _Forward) -> None:
         (gradient_BTE,) = forward.gradients([forward.target_BTE], outer_BTE)
         norm_BT = gradient_BTE[mask_BT[:, step]].norm(dim=2)
         for lag in range(step + 1):
-            sums.add("lag", lag, norm_BT[:, step - lag])
+            by_lag.add(lag, norm_BT[:, step - lag])
 
 
-def _add_encoder_lags(sums: _Sums, forward: _Forward, gradient_BSE: Tensor) -> None:
+def _add_encoder_lags(by_lag: _Norms, mask_BS: Tensor, gradient_BSE: Tensor) -> None:
+    """Lags are counted from the end of each sentence."""
     norm_BS = gradient_BSE.norm(dim=2)
-    mask_BS = forward.batch.source_mask_BS
-    distance_BS = mask_BS.sum(1, keepdim=True) - 1 - torch.arange(mask_BS.shape[1])
-    for distance in range(mask_BS.shape[1]):
-        sums.add("lag", distance, norm_BS[distance_BS == distance])
+    lag_BS = mask_BS.sum(1, keepdim=True) - 1 - torch.arange(mask_BS.shape[1])
+    for lag in range(mask_BS.shape[1]):
+        by_lag.add(lag, norm_BS[lag_BS == lag])
 
 
-def _add_layers(sums: _Sums, forward: _Forward, gradients: Sequence[Tensor]) -> None:
+def _add_layers(
+    by_layer: _Norms, outputs: Sequence[Sequence[Tensor]], gradients: Sequence[Tensor]
+) -> None:
+    """Norms of each sentence; `gradients` are those of all outputs, one after the other."""
     rest = iter(gradients)
-    for depth, outputs in enumerate(forward.outputs):
-        rows_BX = torch.cat([next(rest).flatten(1) for _ in outputs], dim=1)
-        sums.add("layer", depth, rows_BX.norm(dim=1))
+    for number, of_layer in enumerate(outputs, start=1):
+        rows_BX = torch.cat([next(rest).flatten(1) for _ in of_layer], dim=1)
+        by_layer.add(number, rows_BX.norm(dim=1))
 
 
 @contextmanager
@@ -271,13 +280,15 @@ def _usable_examples(
     loaded: LoadedModel, sources: Sequence[str], references: Sequence[str], most: int
 ) -> list[Example]:
     longest = loaded.recipe.data.max_length
-    pairs = map(
-        Example,
-        map(loaded.source_tokenizer.encode, sources),
-        map(loaded.target_tokenizer.encode, references),
+    pairs = (
+        Example(
+            encode_line(loaded.source_tokenizer, source),
+            encode_line(loaded.target_tokenizer, reference),
+        )
+        for source, reference in zip(sources, references, strict=True)
     )
     usable = (pair for pair in pairs if all(0 < len(side) <= longest for side in pair))
-    examples = list(itertools.islice(usable, most))
+    examples = list(islice(usable, most))
     if not examples:
         raise DataError(
             f"none of the {len(sources)} pairs can be used with {loaded.folder}",

@@ -12,6 +12,7 @@ from seqcli.tasks.translation import build_model
 from seqcli.tokenizers import Tokenizer
 
 NEURAL = ("seq2seq",)  # the architectures that are networks
+PARTS = ("encoder", "decoder")  # of such a network
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,16 @@ def load_seq2seq(model: str) -> LoadedModel:
         source_tokenizer=bundle.source_tokenizer,
         target_tokenizer=bundle.target_tokenizer,
     )
+
+
+def require_attention(loaded: LoadedModel) -> None:
+    """Raise ModelError for a model whose decoder never looks at the source."""
+    if not loaded.recipe.model.has_attention:
+        raise ModelError(
+            f"the model in {loaded.folder} has no attention to show",
+            why="model.attention is 'none' in its recipe: one vector is all it keeps of a source",
+            fix="Take a model that has attention, or train one with --set model.attention=general",
+        )
 
 
 def _recipe_of(bundle: Bundle) -> Recipe:

@@ -16,8 +16,6 @@ from seqcli.nn.cells import RecurrentLayer, State
 from seqcli.nn.recurrent import BackwardLayer, BidirectionalLayer
 from seqcli.tokenizers.vocabulary import BOS
 
-PARTS = ("encoder", "decoder")
-
 Values = dict[str, Tensor]  # of shape BSH, by name: the gates, then the parts of the state
 
 

@@ -11,9 +11,9 @@ MOST_PAIR_ELEMENTS = 1 << 25  # additive attention holds B*T*S*A numbers; above 
 
 
 class Memory(NamedTuple):
-    """What a decoder attends to, made once a batch. The tuple can be indexed row by row."""
+    """What a decoder attends to, made once a batch."""
 
-    states_BSH: Tensor
+    states_BSH: Tensor  # what is read: the encoder's states, or values made of them
     keys_BSA: Tensor  # the states, as the attention prepared them
     mask_BS: Tensor
 
@@ -129,7 +129,13 @@ class AdditiveAttention(ScoredAttention):
         steps = max(1, MOST_PAIR_ELEMENTS * projected_BTA.shape[1] // pairs)
         return torch.cat(
             [
-                checkpoint(self._score_pairs, chunk_BTA, keys_BSA, use_reentrant=False)
+                checkpoint(
+                    self._score_pairs,
+                    chunk_BTA,
+                    keys_BSA,
+                    use_reentrant=False,
+                    preserve_rng_state=False,
+                )
                 for chunk_BTA in projected_BTA.split(steps, dim=1)
             ],
             dim=1,
@@ -187,7 +193,7 @@ class MultiHeadAttention(Attention):
 class NoAttention(Attention):
     """Reads nothing: the source must pass through the one vector that the decoder begins with.
 
-    The bottleneck of Sutskever et al. (2014) and Cho et al. (2014). All weights are zero.
+    The bottleneck of Sutskever et al. (2014). All weights are zero.
     """
 
     def __init__(self, *, query_size: int, memory_size: int) -> None:

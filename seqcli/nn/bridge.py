@@ -60,7 +60,7 @@ class CopyBridge(Bridge):
 
 
 class DenseBridge(Bridge):
-    """Begin with tanh(W mean + b), from the mean of the source states."""
+    """Begin with tanh(W mean + b) of the source states, as Nematus does (Sennrich et al., 2017)."""
 
     def __init__(
         self, *, memory_size: int, num_layers: int, num_parts: int, hidden_size: int

@@ -24,7 +24,9 @@ Gates = dict[str, Tensor]  # by name, each of shape BH
 
 SHUT = 1e4  # an input so large that a sigmoid of it is 1, and of its negative 0, to the last bit
 
-FIRST_GAIN = 0.3  # of the norms of products; at 1, small states are blown up layer upon layer
+# Of the norms at the start: at 1, a deep stack blows up the gradient layer upon layer
+FIRST_GAIN = 0.2  # of products
+FIRST_CELL_GAIN = 0.3  # of the cell that is read out
 
 
 class RecurrentLayer(nn.Module, ABC):
@@ -61,7 +63,7 @@ class RecurrentLayer(nn.Module, ABC):
 
     @abstractmethod
     def kernel(self, device_type: str) -> str:
-        """Name what computes a whole sequence on a device: oneDNN, cuDNN, torch or steps."""
+        """Name what computes a whole sequence in training: oneDNN, cuDNN, torch or steps."""
 
     def prepare(self, products: Tensor) -> Tensor:
         """Return what the steps read of the input's products; it does not depend on the state."""
@@ -89,7 +91,10 @@ class RecurrentLayer(nn.Module, ABC):
         state = state or self.zero_state(inputs_BSE)
         mask_BH = self.state_dropout.mask_for(state[0])
         recurrent = StepLinear(
-            *self.recurrent_weights(), num_steps=inputs_BSE.shape[1], like=raw_BSG
+            *self.recurrent_weights(),
+            num_steps=inputs_BSE.shape[1],
+            batch_size=len(raw_BSG),
+            dtype=raw_BSG.dtype,
         )
         states = []
         with torch.autocast(inputs_BSE.device.type, enabled=False):
@@ -97,10 +102,11 @@ class RecurrentLayer(nn.Module, ABC):
                 recurrent_BG = recurrent(with_mask(state[0], mask_BH))
                 state = self.step(products_BG, recurrent_BG, state)
                 states.append(state)
-        each_BSH = [torch.stack(steps, dim=1) for steps in zip(*states, strict=True)]
+        states_BSH = torch.stack([hidden_BH for hidden_BH, *_ in states], dim=1)
         if reading is not None and reading.with_state:
-            state = tuple(last_of(steps_BSH, reading.mask_BS) for steps_BSH in each_BSH)
-        return each_BSH[0], state
+            parts_BSH = [torch.stack(part, dim=1) for part in zip(*states, strict=True)]
+            state = tuple(last_of(part_BSH, reading.mask_BS) for part_BSH in parts_BSH)
+        return states_BSH, state
 
 
 class TorchLayer(RecurrentLayer):
@@ -129,7 +135,11 @@ class TorchLayer(RecurrentLayer):
     ) -> tuple[Tensor, State]:
         if self.training and self.state_dropout.probability:
             return super().forward(inputs_BSE, state, reading)
-        return self._run_kernel(inputs_BSE, state, reading)
+        if not (inputs_BSE.is_cuda and torch.is_autocast_enabled("cuda")):
+            return self._run_kernel(inputs_BSE, state, reading)
+        with torch.autocast("cuda", enabled=False):  # it would run cuDNN in float16, unscaled
+            state = None if state is None else tuple(map(at_least_float32, state))
+            return self._run_kernel(at_least_float32(inputs_BSE), state, reading)
 
     def _run_kernel(
         self, inputs_BSE: Tensor, state: State | None, reading: Reading | None
@@ -165,7 +175,7 @@ class TanhRNNLayer(TorchLayer):
 
 
 class ReluRNNLayer(TanhRNNLayer):
-    """h = relu(W x + U h + b) (Le et al., 2015)."""
+    """h = relu(W x + U h + b) (Le et al., 2015), begun with an orthogonal U, not their identity."""
 
     activation = "relu"
 
@@ -295,6 +305,7 @@ class LayerNormLSTMLayer(RecurrentLayer):
         initialize_recurrent(self.recurrent_projection.weight, hidden_size)
         for norm in (self.input_norm, self.recurrent_norm):
             nn.init.constant_(norm.weight, FIRST_GAIN)
+        nn.init.constant_(self.cell_norm.weight, FIRST_CELL_GAIN)
         open_forget_gate(self.input_norm.bias, hidden_size)
 
     def input_weights(self) -> tuple[Tensor, Tensor | None]:
@@ -326,7 +337,8 @@ class LayerNormLSTMLayer(RecurrentLayer):
         return lstm_hidden(output_BH, self.cell_norm(cell_BH)), cell_BH
 
     def _sums(self, products_BG: Tensor, recurrent_BG: Tensor) -> Tensor:
-        return products_BG + self.recurrent_norm(at_least_float32(recurrent_BG))
+        sums_BG: Tensor = products_BG + self.recurrent_norm(at_least_float32(recurrent_BG))
+        return sums_BG
 
     def kernel(self, device_type: str) -> str:
         return "steps"

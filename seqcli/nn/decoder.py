@@ -66,24 +66,30 @@ class Decoder(nn.Module):
         features = self.combination.out_features
         return DecoderState(layers, states_BSH.new_zeros(len(states_BSH), features))
 
-    def forward(self, embedded_BTE: Tensor, memory: Memory, state: DecoderState) -> Tensor:
-        """Read T target tokens from `state` on; return features_BTE."""
+    def forward(
+        self, embedded_BTE: Tensor, memory: Memory, state: DecoderState
+    ) -> tuple[Tensor, DecoderState]:
+        """Read T target tokens from `state` on; return features_BTE and the new state."""
         if self.input_feeding:
             return self._forward_by_steps(embedded_BTE, memory, state)
-        states_BTH, _ = self.advance(embedded_BTE, state)
+        states_BTH, state = self.advance(embedded_BTE, state)
         context_BTH, _ = self.attention(states_BTH, memory)
-        return self.combine(states_BTH, context_BTH)
+        return self.combine(states_BTH, context_BTH), state
 
     def advance(self, embedded_BTE: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """Run the recurrent layers; return states_BTH, which are queries, and the new state.
 
-        With input feeding, T must be 1, and the caller puts the features into the new state.
+        With input feeding, T must be 1, and the caller gives the features to `feed`.
         """
         inputs_BTE = self.input_dropout(embedded_BTE)
         if state.fed_BE is not None:
             inputs_BTE = torch.cat([inputs_BTE, state.fed_BE.unsqueeze(1)], dim=2)
         states_BTH, layers = self.stack(inputs_BTE, state.layers)
         return self.output_dropout(states_BTH), state._replace(layers=layers)
+
+    def feed(self, state: DecoderState, features_BE: Tensor) -> DecoderState:
+        """Return the state for the next step, which reads these features if it reads any."""
+        return state._replace(fed_BE=features_BE) if self.input_feeding else state
 
     def combine(self, states_BTH: Tensor, context_BTH: Tensor) -> Tensor:
         """Return features_BTE from states and what the attention read for them."""
@@ -93,18 +99,22 @@ class Decoder(nn.Module):
 
     def _forward_by_steps(
         self, embedded_BTE: Tensor, memory: Memory, state: DecoderState
-    ) -> Tensor:
+    ) -> tuple[Tensor, DecoderState]:
         """Do as `advance`, attention and `combine` do step by step, with the masks of one pass."""
         layers, fed_BE = state
         assert fed_BE is not None  # `start` gives it
         steps = StackSteps(self.stack, self.input_dropout(embedded_BTE))
         num_steps = embedded_BTE.shape[1]
         combination = StepLinear(
-            self.combination.weight, self.combination.bias, num_steps=num_steps, like=steps.like
+            self.combination.weight,
+            self.combination.bias,
+            num_steps=num_steps,
+            batch_size=len(fed_BE),
+            dtype=steps.dtype,
         )
         query_size = self.stack.output_size
         output_mask_BH = self.output_dropout.mask_for(fed_BE.new_empty(len(fed_BE), query_size))
-        feature_mask_BE = self.feature_dropout.mask_for(fed_BE)
+        feature_mask_BE = self.feature_dropout.mask_for(fed_BE.to(steps.dtype))
         features = []
         for _ in range(num_steps):
             output_BH, layers = steps.advance(fed_BE, layers)
@@ -113,4 +123,4 @@ class Decoder(nn.Module):
             combined_BE = combination(torch.cat([query_BH, context_B1H[:, 0]], dim=1))
             fed_BE = with_mask(torch.tanh(combined_BE), feature_mask_BE)
             features.append(fed_BE)
-        return torch.stack(features, dim=1)
+        return torch.stack(features, dim=1), DecoderState(layers, fed_BE)

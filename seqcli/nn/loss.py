@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 CHUNK_ROWS = 512  # of the output layer at a time: its logits then stay in the cache
 
@@ -53,6 +54,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         return loss, negative_log_likelihood
 
     @staticmethod
+    @once_differentiable  # the gradients were made without a history
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
         return (*(outer[0] * gradient for gradient in ctx.saved_tensors), None, None, None)
 

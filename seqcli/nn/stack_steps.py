@@ -14,21 +14,30 @@ class StackSteps:
 
     At each step `fed_BF` stands beside an input that is known from the start. `stack` must have
     been built for inputs of E + F units. The share of the known inputs in the lowest products is
-    computed at once, and so are the gradients of all weights.
+    computed at once, and so are the gradients of the layers' input and recurrent weights.
     """
 
     def __init__(self, stack: Stack, inputs_BTE: Tensor) -> None:
         self._stack = stack
-        self._layers: list[RecurrentLayer] = list(stack.layers)  # type: ignore[arg-type]
+        self._layers: list[RecurrentLayer] = []
+        for layer in stack.layers:
+            assert isinstance(layer, RecurrentLayer)  # a decoder reads forward
+            self._layers.append(layer)
         self._inputs_BE = iter(inputs_BTE.unbind(1))
         known, num_steps = inputs_BTE.shape[2], inputs_BTE.shape[1]
         weight_OI, bias_O = self._lowest_weights()
         known_BTO = nn.functional.linear(inputs_BTE, weight_OI[:, :known], bias_O)
-        self.like = known_BTO  # rows and type of all products
+        self.dtype = known_BTO.dtype  # of all products
         self._known_BO = iter(at_least_float32(known_BTO).unbind(1))
 
         def step_linear(weight: Tensor, bias: Tensor | None) -> StepLinear:
-            return StepLinear(weight, bias, num_steps=num_steps, like=known_BTO)
+            return StepLinear(
+                weight,
+                bias,
+                num_steps=num_steps,
+                batch_size=len(inputs_BTE),
+                dtype=self.dtype,
+            )
 
         self._fed = step_linear(weight_OI[:, known:], None)
         self._inputs = [step_linear(*layer.input_weights()) for layer in self._upper_layers()]

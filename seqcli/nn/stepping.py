@@ -12,23 +12,30 @@ class StepLinear:
 
     Its result is that of `nn.functional.linear`, its gradient too. But the gradient of the weight
     is made by one large product after the last step, not by T small ones and their sum, and the
-    weight is brought into the type of `like` (bfloat16 under autocast) only once.
+    weight is brought into `dtype`, that of the results (bfloat16 under autocast), only once.
     """
 
     def __init__(
-        self, weight_OI: Tensor, bias_O: Tensor | None, *, num_steps: int, like: Tensor
+        self,
+        weight_OI: Tensor,
+        bias_O: Tensor | None,
+        *,
+        num_steps: int,
+        batch_size: int,
+        dtype: torch.dtype,
     ) -> None:
-        self._weight_IO = weight_OI.detach().to(like.dtype).T
+        self._weight_IO = weight_OI.detach().to(dtype).T
         self._inputs: list[Tensor] = []
-        shape = (num_steps, len(like), len(weight_OI))
+        shape = (num_steps, batch_size, len(weight_OI))
         # torch declares `apply` without types
-        offsets_TBO = _LateGradient.apply(weight_OI, bias_O, self._inputs, shape, like.dtype)  # type: ignore[no-untyped-call]
+        offsets_TBO = _LateGradient.apply(weight_OI, bias_O, self._inputs, shape, dtype)  # type: ignore[no-untyped-call]
         self._offsets_BO = iter(offsets_TBO.unbind(0))
 
     def __call__(self, inputs_BI: Tensor) -> Tensor:
         """Return outputs_BO of the next step."""
         narrow_BI = inputs_BI.to(self._weight_IO.dtype)
-        self._inputs.append(narrow_BI.detach())
+        if torch.is_grad_enabled():
+            self._inputs.append(narrow_BI.detach())
         return torch.addmm(next(self._offsets_BO), narrow_BI, self._weight_IO)
 
 

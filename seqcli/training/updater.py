@@ -67,6 +67,7 @@ class Updater:
         tokens = batch.target_mask_BT.sum()
         self._optimizer.zero_grad(set_to_none=True)
         (loss / tokens).backward()
+        del loss  # and with it what the steps of loops have kept for their gradients
         norm = nn.utils.clip_grad_norm_(self._parameters, self._config.clip_norm, foreach=True)
         self._optimizer.step()
         self.step += 1

@@ -174,7 +174,7 @@ def test_a_shape_tells_layers_widths_and_what_the_wiring_really_does() -> None:
     assert shape_of(stack="highway", skip_from=1) == (
         f"2 layers of lstm, {each}, highway from layer 1; reads 16, gives 16"
     )
-    for wiring in ({"skip_from": 3}, {"stack": "plain"}):
+    for wiring in ({"layers": 1}, {"stack": "plain"}):
         assert "plain" in shape_of(**wiring)
     assert shape_of(stack="dense", layers=1, cell="gru", direction="backward") == (
         "1 layer of gru, backward, 8 units, plain; reads 16, gives 8"

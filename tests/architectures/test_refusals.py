@@ -56,11 +56,11 @@ REFUSALS: dict[str, tuple[list[str], list[str]]] = {  # settings, and the keys t
     ),
     "a way around a layer that there cannot be": (
         ["encoder.skip_from=17"],
-        ["model.encoder.skip_from must be from 1 to 16"],
+        ["model.encoder.skip_from must be from 1 to model.encoder.layers, which is 2"],
     ),
     "a way around layer 0": (
         ["decoder.skip_from=0"],
-        ["model.decoder.skip_from must be from 1 to 16"],
+        ["model.decoder.skip_from must be from 1 to model.decoder.layers, which is 1"],
     ),
     "a way around layers of a plain stack": (
         ["encoder.stack=plain", "encoder.skip_from=3"],
@@ -233,7 +233,12 @@ def test_the_sections_of_a_recipe_are_refused_as_assignments_are(tmp_path: Path)
         ["encoder.skip_from=1", "encoder.size=128"],
         ["encoder.skip_from=1", "encoder.projection=true"],
         ["decoder.skip_from=1", "input_feeding=true"],
-        ["encoder.stack=highway", "encoder.carry_bias=-3", "encoder.skip_from=16"],
+        [
+            "encoder.stack=highway",
+            "encoder.carry_bias=-3",
+            "encoder.layers=16",
+            "encoder.skip_from=16",
+        ],
         ["source_embedding_size=128", "tie_embeddings=target-output"],
         ["source_embedding_size=128", "tie_embeddings=none"],
         ["source_embedding_size=128", "target_embedding_size=128"],

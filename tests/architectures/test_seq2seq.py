@@ -117,7 +117,7 @@ def test_without_attention_the_source_comes_by_the_first_state_alone() -> None:
     model = build(attention="none", bridge="copy")
     _, state = model.encode(SOURCE_BS[:1], SOURCE_BS[:1] != PAD)
     memory, _ = model.encode(SOURCE_BS[1:], SOURCE_BS[1:] != PAD)
-    of_another_memory_1TE = model.decoder(model.embed_target(TARGET_BT[:1]), memory, state)
+    of_another_memory_1TE = model.decoder(model.embed_target(TARGET_BT[:1]), memory, state)[0]
     assert torch.equal(of_another_memory_1TE, features(model, SOURCE_BS[:1], TARGET_BT[:1]))
 
 

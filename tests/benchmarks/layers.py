@@ -202,7 +202,8 @@ def our_input_feeding() -> Step:
 
     def read(embedded_BTE: Tensor, memory_BSH: Tensor, mask_BS: Tensor) -> Tensor:
         memory = decoder.attention.remember(memory_BSH, mask_BS)
-        features_BTE: Tensor = decoder(embedded_BTE, memory, decoder.start(memory_BSH, mask_BS, []))
+        features_BTE: Tensor
+        features_BTE, _ = decoder(embedded_BTE, memory, decoder.start(memory_BSH, mask_BS, []))
         return features_BTE
 
     return _with_memory(read)

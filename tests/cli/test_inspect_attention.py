@@ -19,7 +19,7 @@ from seqcli.inspection.attention import (
     forced_attention,
 )
 from seqcli.inspection.loading import LoadedModel, load_seq2seq
-from tests.inspection.untrained import SOURCES, TARGETS, save, untrained_model
+from tests.inspection.models import SOURCES, TARGETS, save, untrained_model
 
 LINES = [SOURCES[0], "", SOURCES[3], " ", SOURCES[1]]
 REFERENCES = [TARGETS[0], "a", TARGETS[3], "", ""]
@@ -99,7 +99,7 @@ class TestFile:
     def test_there_is_an_alignment_for_each_line_and_an_empty_one_for_an_empty_line(
         self, words: bool, loaded: LoadedModel, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        options = ["source", "--reference", "reference", *["--words"] * words]
+        options = ["--source", "source", "--reference", "reference", *["--words"] * words]
         assert main([*COMMAND, *options]) == 0
         maps = list(forced_attention(loaded, LINES, REFERENCES))
         maps = [by_words(found) for found in maps] if words else maps
@@ -111,7 +111,7 @@ class TestFile:
     def test_without_a_reference_it_is_that_of_the_models_own_translation(
         self, loaded: LoadedModel, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        assert main([*COMMAND, "source"]) == 0
+        assert main([*COMMAND, "--source", "source"]) == 0
         translations = list(attentive_translator(loaded).translate(LINES))
         lines = [pharaoh_alignment(found.hypotheses[0]) for found in translations]
         assert capsys.readouterr().out == "".join(f"{line}\n" for line in lines)
@@ -124,14 +124,14 @@ class TestFile:
         for source in ("source", "-"):
             stdin = io.TextIOWrapper(io.BytesIO(Path("source").read_bytes()))
             monkeypatch.setattr(sys, "stdin", stdin)
-            assert main([*COMMAND, source, "--reference", "reference"]) == 0
+            assert main([*COMMAND, "--source", source, "--reference", "reference"]) == 0
             outputs.append(capsys.readouterr())
         assert outputs[0] == outputs[1]
 
     def test_json_has_an_object_on_each_line(
         self, loaded: LoadedModel, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        command = [*COMMAND, "source", "--reference", "reference"]
+        command = [*COMMAND, "--source", "source", "--reference", "reference"]
         assert main([*command, "--format", "json"]) == 0
         out = capsys.readouterr().out
         maps = [msgspec.json.decode(line, type=AttentionMap) for line in out.splitlines()]
@@ -142,7 +142,7 @@ class TestFile:
 
     def test_a_file_without_a_line_gives_none(self, capsys: pytest.CaptureFixture[str]) -> None:
         Path("none").write_text("")
-        assert main([*COMMAND, "none"]) == 0
+        assert main([*COMMAND, "--source", "none"]) == 0
         assert capsys.readouterr() == ("", "")
 
 
@@ -150,16 +150,16 @@ class TestFile:
     ("arguments", "status", "what"),
     [
         ([], 2, "there is neither a sentence nor a file"),
-        (["source", "--text", "ein"], 2, "there is both a sentence and a file, source"),
-        (["source", "--target", "a"], 2, "--target goes with --text only"),
-        (["--text", "ein", "--reference", "reference"], 2, "--reference goes with a file to align"),
-        (["source", "-o", "a.png"], 2, "a.png cannot show a file"),
-        (["--text", "ein", "-o", "a.pdf"], 2, "--output a.pdf does not say what to write"),
+        (["--source", "source", "--text", "ein"], 2, "there is both a sentence and a file"),
+        (["--source", "source", "--target", "a"], 2, "--target does not go with --source"),
+        (["--text", "ein", "--reference", "reference"], 2, "--reference does not go with --text"),
+        (["--source", "source", "-o", "a.png"], 2, "--output a.png does not go with --source"),
         (["--text", " "], 1, "there is no attention to draw"),
         (["--text", "ein", "--target", ""], 1, "there is no attention to draw"),
-        (["source", "--reference", "short"], 1, "source has 5 lines but short has 1"),
-        (["none", "--reference", "none"], 1, "none is empty"),
-        (["gone"], 1, "cannot read gone"),
+        (["--source", "source", "--reference", "short"], 1, "source has 5 lines but short has 1"),
+        (["--source", "none", "--reference", "none"], 1, "none is empty"),
+        (["--source", "-", "--reference", "-"], 2, "standard input can be read only once"),
+        (["--source", "gone"], 1, "cannot read gone"),
     ],
 )
 def test_what_cannot_be_done_is_an_error_and_nothing_else(
@@ -175,7 +175,7 @@ def test_what_cannot_be_done_is_an_error_and_nothing_else(
     assert sorted(os.listdir()) == before
 
 
-@pytest.mark.parametrize("arguments", [["--text", "ein"], ["source", "-o", "out.txt"]])
+@pytest.mark.parametrize("arguments", [["--text", "ein"], ["--source", "source", "-o", "out.txt"]])
 def test_a_model_without_attention_is_refused(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -183,6 +183,6 @@ def test_a_model_without_attention_is_refused(
     assert main(["inspect", "attention", "bottleneck", *arguments]) == 1
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("error: the model in bottleneck has no attention\n  why: ")
+    assert err.startswith("error: the model in bottleneck has no attention to show\n  why: ")
     assert "\n  fix: " in err
     assert not Path("out.txt").exists()

@@ -24,7 +24,7 @@ from seqcli.inspection.loading import LoadedModel
 from seqcli.nn.attention import ATTENTIONS, NO_ATTENTION
 from seqcli.tokenizers import TokenizerConfig, train_tokenizer
 from seqcli.tokenizers.vocabulary import BOS, EOS
-from tests.inspection.untrained import SOURCES, TARGETS, untrained_model
+from tests.inspection.models import SOURCES, TARGETS, untrained_model
 
 MODELS: dict[str, dict[str, Any]] = {
     "input feeding": {"input_feeding": True},

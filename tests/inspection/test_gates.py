@@ -20,14 +20,14 @@ from seqcli.inspection.replay import layers_of, replay
 from seqcli.nn.cells import CELLS
 from seqcli.nn.masks import reversal_of, reverse_time
 from seqcli.tokenizers.vocabulary import BOS
-from tests.inspection.folders import SENTENCE, TEXT, load_folder
+from tests.inspection.models import MOST_TOKENS, SENTENCE, SOURCES, untrained_model
 
-LINES = [*TEXT, "", "dogs"]
+LINES = [*SOURCES[1:], "", "Hund"]
 
 
 @pytest.fixture
-def lstm(tmp_path: Path) -> LoadedModel:
-    return load_folder(tmp_path / "lstm")
+def lstm() -> LoadedModel:
+    return untrained_model()
 
 
 def encoded(loaded: LoadedModel, lines: list[str]) -> list[list[int]]:
@@ -47,10 +47,9 @@ def outputs_of(network: nn.Module, layer: nn.Module, *inputs: Tensor) -> Tensor:
 @pytest.mark.parametrize("direction", ["forward", "backward", "bidirectional"])
 @pytest.mark.parametrize("cell", CELLS)
 def test_replayed_hidden_states_are_those_of_the_encoder(
-    cell: str, direction: str, stack: str, tmp_path: Path
+    cell: str, direction: str, stack: str
 ) -> None:
-    loaded = load_folder(
-        tmp_path / "model",
+    loaded = untrained_model(
         f"model.encoder.cell={cell}",
         f"model.encoder.direction={direction}",
         f"model.encoder.stack={stack}",
@@ -68,8 +67,8 @@ def test_replayed_hidden_states_are_those_of_the_encoder(
         torch.testing.assert_close(values["hidden"][mask_BS], states_BSH[mask_BS])
 
 
-def test_replayed_states_of_the_top_layer_are_the_output_of_the_encoder(tmp_path: Path) -> None:
-    loaded = load_folder(tmp_path / "model", "model.encoder.stack=plain")
+def test_replayed_states_of_the_top_layer_are_the_output_of_the_encoder() -> None:
+    loaded = untrained_model("model.encoder.stack=plain")
     sources = encoded(loaded, LINES)
     source_BS, mask_BS = source_tensors(sources)
     forwards, backwards = (layer.module for layer in layers_of(loaded, "encoder")[-2:])
@@ -82,11 +81,8 @@ def test_replayed_states_of_the_top_layer_are_the_output_of_the_encoder(tmp_path
 
 @pytest.mark.parametrize("fed", ["true", "false"])
 @pytest.mark.parametrize("cell", CELLS)
-def test_replayed_states_of_the_decoder_give_its_features(
-    cell: str, fed: str, tmp_path: Path
-) -> None:
-    loaded = load_folder(
-        tmp_path / "model",
+def test_replayed_states_of_the_decoder_give_its_features(cell: str, fed: str) -> None:
+    loaded = untrained_model(
         f"model.decoder.cell={cell}",
         f"model.input_feeding={fed}",
         "model.decoder.stack=plain",
@@ -97,7 +93,7 @@ def test_replayed_states_of_the_decoder_give_its_features(
     run = replay(loaded, "decoder", [layers_of(loaded, "decoder")[-1].module], sources, targets)
     memory, state = loaded.model.encode(*source_tensors(sources))
     embedded_BTE = loaded.model.embed_target(run.tokens_BS)
-    features_BTE = loaded.model.decoder(embedded_BTE, memory, state)
+    features_BTE = loaded.model.decoder(embedded_BTE, memory, state)[0]
     decoder = loaded.model.decoder
     context_BTH, _ = decoder.attention(run.values[0]["hidden"], memory)
     replayed_BTE = decoder.combine(run.values[0]["hidden"], context_BTH)
@@ -111,12 +107,12 @@ def test_gates_and_cell_of_an_lstm_obey_its_equations(lstm: LoadedModel) -> None
     weights = [parameter.double() for parameter in layer.parameters()]
     input_GE, recurrent_GH, input_bias_G, recurrent_bias_G = weights
     tokens = [*lstm.source_tokenizer.encode(SENTENCE), 2]
-    trace = trace_gates(lstm, SENTENCE, units=range(4))
-    hidden_H, cell_H = torch.zeros(4).double(), torch.zeros(4).double()
+    trace = trace_gates(lstm, SENTENCE, units=range(3))
+    hidden_H, cell_H = torch.zeros(3).double(), torch.zeros(3).double()
     for place, token in enumerate(tokens):
         read_E = lstm.model.source_embedding.weight[token].double() * lstm.model.source_scale
         sums_G = input_GE @ read_E + input_bias_G + recurrent_GH @ hidden_H + recurrent_bias_G
-        input_H, forget_H, candidate_H, output_H = sums_G.split(4)
+        input_H, forget_H, candidate_H, output_H = sums_G.split(3)
         cell_H = forget_H.sigmoid() * cell_H + input_H.sigmoid() * candidate_H.tanh()
         hidden_H = output_H.sigmoid() * cell_H.tanh()
         expected = {
@@ -146,9 +142,9 @@ def test_gates_and_cell_of_an_lstm_obey_its_equations(lstm: LoadedModel) -> None
     ],
 )
 def test_each_cell_shows_the_gates_that_it_has(
-    cell: str, gates: list[str], values: list[str], tmp_path: Path
+    cell: str, gates: list[str], values: list[str]
 ) -> None:
-    loaded = load_folder(tmp_path / "model", f"model.encoder.cell={cell}", "model.bridge=dense")
+    loaded = untrained_model(f"model.encoder.cell={cell}", "model.bridge=dense")
     trace = trace_gates(loaded, SENTENCE, most_varying=2)
     assert trace.gates == gates
     assert [list(unit.values) for unit in trace.units] == [values, values]
@@ -212,7 +208,7 @@ def test_statistics_are_those_of_all_units_over_all_sentences_alone(
                 part=part,
                 layer=layer.layer,
                 direction=layer.direction,
-                units=range(4 if part == "encoder" else 8),
+                units=range(3 if part == "encoder" else 5),
             )
             for text in texts
         ]
@@ -246,7 +242,7 @@ def test_statistics_do_not_depend_on_how_a_text_is_cut_into_batches(tmp_path: Pa
     path = tmp_path / "text"
     path.write_text("".join(f"{line}\n" for line in LINES))
     one, many = (
-        gate_statistics(load_folder(tmp_path / str(size), f"decoding.batch_sentences={size}"), path)
+        gate_statistics(untrained_model(f"decoding.batch_sentences={size}"), path)
         for size in (1, 64)
     )
     for alone, together in zip(one.layers, many.layers, strict=True):
@@ -257,16 +253,16 @@ def test_statistics_do_not_depend_on_how_a_text_is_cut_into_batches(tmp_path: Pa
 
 
 def test_a_cell_without_gates_has_no_memory_to_measure(tmp_path: Path) -> None:
-    loaded = load_folder(tmp_path / "model", "model.encoder.cell=rnn-tanh", "model.bridge=dense")
+    loaded = untrained_model("model.encoder.cell=rnn-tanh", "model.bridge=dense")
     path = tmp_path / "text"
     path.write_text(f"{SENTENCE}\n")
     for layer in gate_statistics(loaded, path).layers:
         assert (layer.gates, list(layer.magnitudes), layer.memory_tokens) == ([], ["hidden"], None)
 
 
-def test_what_is_no_number_is_null_in_json(tmp_path: Path) -> None:
+def test_what_is_no_number_is_null_in_json() -> None:
     """A relu network may grow beyond all numbers."""
-    loaded = load_folder(tmp_path / "model", "model.encoder.cell=rnn-relu", "model.bridge=dense")
+    loaded = untrained_model("model.encoder.cell=rnn-relu", "model.bridge=dense")
     with torch.no_grad():
         for parameter in loaded.model.encoder.parameters():
             parameter.fill_(1e20)
@@ -280,8 +276,8 @@ def test_what_is_no_number_is_null_in_json(tmp_path: Path) -> None:
     [
         ({"layer": 3}, "the encoder has no layer 3", "Choose one from 1, the lowest, to 2"),
         ({"layer": 0}, "the encoder has no layer 0", "Choose one from 1, the lowest, to 2"),
-        ({"units": [0, 4]}, "the layer has no unit 4", "Choose units from 0 to 3"),
-        ({"units": [-1]}, "the layer has no unit -1", "Choose units from 0 to 3"),
+        ({"units": [0, 3]}, "the layer has no unit 3", "Choose units from 0 to 2"),
+        ({"units": [-1]}, "the layer has no unit -1", "Choose units from 0 to 2"),
         (
             {"part": "decoder", "direction": "backward"},
             "the decoder has no backward layer",
@@ -306,7 +302,7 @@ def test_an_empty_sentence_is_refused(text: str, lstm: LoadedModel) -> None:
 def test_a_sentence_longer_than_the_model_reads_is_refused(
     lstm: LoadedModel, tmp_path: Path
 ) -> None:
-    long = " ".join(["dogs"] * 10)
+    long = " ".join(["dogs"] * (MOST_TOKENS + 1))
     with pytest.raises(DataError, match="the sentence has 10 tokens"):
         trace_gates(lstm, long)
     path = tmp_path / "text"

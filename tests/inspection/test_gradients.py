@@ -26,7 +26,7 @@ from seqcli.inspection.loading import LoadedModel
 from seqcli.nn.cells import CELLS, RecurrentLayer
 from seqcli.nn.stacks import STACKS
 from seqcli.tasks.translation import build_model
-from tests.inspection.untrained import SOURCES, TARGETS, untrained_model
+from tests.inspection.models import SOURCES, TARGETS, untrained_model
 
 STEP = 1e-5  # of finite differences
 ONE_WAY = {"size": 3, "layers": 2, "direction": "forward"}

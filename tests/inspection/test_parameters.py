@@ -6,9 +6,8 @@ import pytest
 from safetensors.torch import load_file
 
 from seqcli.bundle import WEIGHTS
-from seqcli.inspection.loading import load_seq2seq
 from seqcli.inspection.parameters import parameters_of
-from tests.inspection.folders import load_folder, write_folder
+from tests.inspection.models import saved_model
 
 TIED = {
     "all": {"output_weight": ["source_embedding.weight", "target_embedding.weight"]},
@@ -22,7 +21,7 @@ TIED = {
 def test_each_parameter_is_counted_once_and_says_what_it_is_tied_to(
     tie: str, tmp_path: Path
 ) -> None:
-    loaded = load_folder(tmp_path / "model", f"model.tie_embeddings={tie}")
+    loaded = saved_model(tmp_path / "model", f"model.tie_embeddings={tie}")
     table = parameters_of(loaded)
     rows = [row for module in table.modules for row in module.parameters]
     shapes = {name: list(tensor.shape) for name, tensor in loaded.model.named_parameters()}
@@ -34,9 +33,9 @@ def test_each_parameter_is_counted_once_and_says_what_it_is_tied_to(
 
 @pytest.mark.parametrize("half", [True, False])
 def test_sizes_are_those_in_memory_and_in_the_file(half: bool, tmp_path: Path) -> None:
-    folder = write_folder(tmp_path / "model", half_precision=half)
-    table = parameters_of(load_seq2seq(str(folder)))
-    stored = {name: tensor.nbytes for name, tensor in load_file(folder / WEIGHTS).items()}
+    loaded = saved_model(tmp_path / "model", half_precision=half)
+    table = parameters_of(loaded)
+    stored = {name: tensor.nbytes for name, tensor in load_file(loaded.folder / WEIGHTS).items()}
     rows = [row for module in table.modules for row in module.parameters]
     assert {row.name: row.bytes_stored for row in rows} == stored
     assert table.bytes_stored == sum(stored.values())
@@ -44,7 +43,7 @@ def test_sizes_are_those_in_memory_and_in_the_file(half: bool, tmp_path: Path) -
 
 
 def test_a_module_sums_up_the_parameters_that_are_its_own(tmp_path: Path) -> None:
-    loaded = load_folder(tmp_path / "model")
+    loaded = saved_model(tmp_path / "model")
     for module in parameters_of(loaded).modules:
         own = loaded.model.get_submodule(module.name).parameters(recurse=False)
         assert module.count == sum(parameter.numel() for parameter in own)

@@ -195,7 +195,7 @@ def test_a_whole_sequence_equals_the_layer_of_torch(name: str, loop: bool) -> No
 
 
 def test_padding_freezes_the_cell_whatever_the_weights_and_the_padding() -> None:
-    """Also where gates are pushed hard the other way, and also in bfloat16."""
+    """Also where gates are pushed hard the other way."""
     layer = build("lstm")
     for parameter in layer.parameters():
         parameter.data *= 20

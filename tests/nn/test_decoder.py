@@ -93,7 +93,7 @@ def token_by_token(
 def assert_steps_are_the_whole(decoder: Decoder) -> None:
     states_BSH, embedded_BTE = random_source(), random_targets()
     leaves = [embedded_BTE, states_BSH, *decoder.parameters()]
-    whole_BTE = decoder(embedded_BTE, *encoded(decoder, states_BSH))
+    whole_BTE = decoder(embedded_BTE, *encoded(decoder, states_BSH))[0]
     stepped_BTE = token_by_token(decoder, embedded_BTE, *encoded(decoder, states_BSH))
     torch.testing.assert_close(outcome([whole_BTE], leaves), outcome([stepped_BTE], leaves))
 
@@ -179,7 +179,7 @@ def test_bfloat16_is_near_float32(cell: str, feeding: bool) -> None:
     for enabled in (False, True):
         with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
             given = encoded(decoder, states_BSH)
-            features.append(decoder(embedded_BTE, *given).float())
+            features.append(decoder(embedded_BTE, *given)[0].float())
     assert (features[1] - features[0]).norm() < 0.1 * features[0].norm()
     features[1].sum().backward()
     assert all(parameter.grad is not None for parameter in decoder.parameters())
@@ -195,7 +195,7 @@ def test_features_combine_states_and_context() -> None:
     expected_BTE = torch.tanh(
         states_BTH @ weight_EX[:, :WIDTH].T + context_BTH @ weight_EX[:, WIDTH:].T + bias_E
     )
-    torch.testing.assert_close(decoder(embedded_BTE, memory, state), expected_BTE)
+    torch.testing.assert_close(decoder(embedded_BTE, memory, state)[0], expected_BTE)
 
 
 @each_feeding
@@ -204,11 +204,11 @@ def test_without_attention_the_source_is_in_the_first_state_alone(feeding: bool)
     states_BSH = random_source()
     memory, state = encoded(decoder, states_BSH)
     embedded_BTE = random_targets()
-    features_BTE = decoder(embedded_BTE, memory, state)
+    features_BTE = decoder(embedded_BTE, memory, state)[0]
     other = decoder.attention.remember(states_BSH + 1, MASK_BS)
-    assert torch.equal(decoder(embedded_BTE, other, state), features_BTE)
+    assert torch.equal(decoder(embedded_BTE, other, state)[0], features_BTE)
     other_state = decoder.start(states_BSH + 1, MASK_BS, [])
-    assert not torch.equal(decoder(embedded_BTE, memory, other_state), features_BTE)
+    assert not torch.equal(decoder(embedded_BTE, memory, other_state)[0], features_BTE)
     assert decoder.combination.in_features == WIDTH
 
 
@@ -216,9 +216,9 @@ def test_with_input_feeding_the_features_of_a_step_reach_the_next() -> None:
     decoder = build(feeding=True)
     memory, state = encoded(decoder, random_source())
     embedded_BTE = random_targets()
-    features_BTE = decoder(embedded_BTE, memory, state)
+    features_BTE = decoder(embedded_BTE, memory, state)[0]
     assert (state.fed_BE == 0).all()
-    changed_BTE = decoder(embedded_BTE, memory, state._replace(fed_BE=state.fed_BE + 1))
+    changed_BTE = decoder(embedded_BTE, memory, state._replace(fed_BE=state.fed_BE + 1))[0]
     assert ((changed_BTE - features_BTE).abs().sum(2) > 0).all()
 
 
@@ -242,7 +242,7 @@ def test_dropout_acts_at_each_of_its_places_in_training_only(part: str, feeding:
     decoder = build(feeding=feeding)
     memory, state = encoded(decoder, random_source())
     embedded_BTE = random_targets()
-    whole_BTE = decoder(embedded_BTE, memory, state)
+    whole_BTE = decoder(embedded_BTE, memory, state)[0]
     getattr(decoder, part).probability = 0.5
-    assert not torch.equal(decoder(embedded_BTE, memory, state), whole_BTE)
-    torch.testing.assert_close(decoder.eval()(embedded_BTE, memory, state), whole_BTE)
+    assert not torch.equal(decoder(embedded_BTE, memory, state)[0], whole_BTE)
+    torch.testing.assert_close(decoder.eval()(embedded_BTE, memory, state)[0], whole_BTE)

@@ -20,7 +20,13 @@ def leaves(with_bias: bool) -> list[Tensor]:
 
 def by_step_linear(inputs_BTI: Tensor, weight_OI: Tensor, bias_O: Tensor | None = None) -> Tensor:
     """Each step reads its input and the squashed output before, as a recurrent layer does."""
-    step = StepLinear(weight_OI, bias_O, num_steps=inputs_BTI.shape[1], like=inputs_BTI)
+    step = StepLinear(
+        weight_OI,
+        bias_O,
+        num_steps=inputs_BTI.shape[1],
+        batch_size=len(inputs_BTI),
+        dtype=inputs_BTI.dtype,
+    )
     return recur(inputs_BTI, step)
 
 
@@ -69,7 +75,9 @@ def test_a_narrow_like_makes_narrow_products_and_wide_gradients() -> None:
     weight_OI.requires_grad_()
     bias_O.requires_grad_()
     narrow_BTI = inputs_BTI.bfloat16()
-    step = StepLinear(weight_OI, bias_O, num_steps=STEPS, like=narrow_BTI)
+    step = StepLinear(
+        weight_OI, bias_O, num_steps=STEPS, batch_size=len(narrow_BTI), dtype=narrow_BTI.dtype
+    )
     outputs_BTO = torch.stack([step(inputs_BI) for inputs_BI in inputs_BTI.unbind(1)], dim=1)
     assert outputs_BTO.dtype == torch.bfloat16
     rough = outcome([outputs_BTO.float()], [weight_OI, bias_O])

@@ -9,6 +9,6 @@ from seqcli.cli.inspect.parameters import show_parameters
 
 app = typer.Typer(no_args_is_help=True, help="Look inside a trained network.")
 app.command("gates")(show_gates)
-app.command("parameters")(show_parameters)
 app.command("gradients")(show_gradients)
 app.command("attention")(show_attention)
+app.command("parameters")(show_parameters)

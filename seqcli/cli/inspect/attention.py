@@ -7,17 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seqcli.cli.attention_drawing import draw_attention
+from seqcli.cli.conflicts import refuse_beside, require_one_reader_of_stdin
 from seqcli.cli.inspect.figures import SHADES, WIDTH
-from seqcli.cli.inspect.output import (
-    Destination,
+from seqcli.cli.inspect.options import (
+    REFERENCE,
+    SOURCE,
     FormatOption,
     ModelArgument,
     OutputOption,
-    destination_of,
+    TargetOption,
+    TextOption,
+    require_sentence_or_file,
 )
+from seqcli.cli.inspect.output import Destination, destination_of
+from seqcli.cli.options import QuietOption, VerboseOption
 from seqcli.cli.output import writer_to
 from seqcli.cli.translation_formats import pharaoh_alignment
-from seqcli.errors import DataError, UsageError
+from seqcli.errors import DataError
 from seqcli.text.lines import STDIN
 from seqcli.text.parallel import read_parallel
 from seqcli.translator import Hypothesis, Translation
@@ -30,75 +36,50 @@ if TYPE_CHECKING:
 INCHES_A_ROW = 0.2
 INCHES_OF_LABELS = 1.5
 
-SourceArgument = Annotated[
-    str | None, typer.Argument(metavar="[FILE]", help="A text to align, or - for stdin.")
-]
-TextOption = Annotated[str | None, typer.Option(help="A sentence to draw the attention of.")]
-TargetOption = Annotated[
-    str | None,
-    typer.Option(help="The translation of --text.", show_default="the model's own"),
-]
-ReferenceOption = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="Translations of FILE.", show_default="the model's own"),
-]
 WordsOption = Annotated[
-    bool, typer.Option("--words/--pieces", help="Between words, or between the model's pieces.")
+    bool,
+    typer.Option("--words/--pieces", help="Show words, or the model's own pieces of them."),
 ]
 
 
 def show_attention(
     model: ModelArgument,
-    source: SourceArgument = None,
     text: TextOption = None,
     target: TargetOption = None,
-    reference: ReferenceOption = None,
+    source: Annotated[str | None, SOURCE] = None,
+    reference: Annotated[Path | None, REFERENCE] = None,
     words: WordsOption = False,
     output: OutputOption = Path(STDIN),
-    output_format: FormatOption = "text",
+    output_format: FormatOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
-    """Draw the attention of a sentence; or align FILE, with a line like "0-0 1-2" for each line."""
+    """Show where a model looks in the source while it writes.
+
+    The sentence of --text gives a drawing of its tokens by those of its translation. Each sentence
+    of --source gives a line of alignments like "0-0 1-2": the source token that a target token
+    looks at most, and that target token. Without translations the model writes its own.
+    """
     destination = destination_of(output, output_format)
-    _check_options(source, text, target, reference)
-    if source is not None and destination.form == "figure":
-        raise UsageError(
-            f"{output} cannot show a file",
-            why="a figure has room for the attention of one sentence",
-            fix='Give --text "a sentence", or write to a .txt or .json file',
-        )
+    require_sentence_or_file(text, source)
+    if source is None:
+        refuse_beside("--text", {"--reference": reference}, why="it is a file, and so is --source")
+    else:
+        refuse_beside("--source", {"--target": target}, why="it is the translation of --text")
+        require_one_reader_of_stdin({"--source": [source], "--reference": [reference]})
+        if destination.form == "figure":
+            room = "a figure has room for one sentence"
+            refuse_beside("--source", {f"--output {output}": True}, why=room)
     from seqcli.inspection.attention import by_words
     from seqcli.inspection.loading import load_seq2seq
 
     loaded = load_seq2seq(model)
-    if text is not None:
-        found = _of_sentence(loaded, text, target)
-        destination.write(by_words(found) if words else found, as_text=_as_text, draw=_draw)
-    elif source is not None:
+    if source is not None:
         maps = _of_file(loaded, source, reference)
         _write_lines(map(by_words, maps) if words else maps, destination)
-
-
-def _check_options(
-    source: str | None, text: str | None, target: str | None, reference: Path | None
-) -> None:
-    if (source is None) == (text is None):
-        raise UsageError(
-            "there is neither a sentence nor a file"
-            if text is None
-            else f"there is both a sentence and a file, {source}",
-            why="one sentence is drawn, a file is aligned line by line",
-            fix='Give --text "a sentence", or a file',
-        )
-    for option, given, other, misses_it in (
-        ("--target", target, "--text", text is None),
-        ("--reference", reference, "a file to align", source is None),
-    ):
-        if given is not None and misses_it:
-            raise UsageError(
-                f"{option} goes with {other} only",
-                why="--target is the translation of one sentence, --reference those of a file",
-                fix='Give --text and --target "a sentence", or a file and --reference FILE',
-            )
+    elif text is not None:
+        found = _of_sentence(loaded, text, target)
+        destination.write(by_words(found) if words else found, as_text=_as_text, draw=_draw)
 
 
 def _of_sentence(loaded: "LoadedModel", text: str, target: str | None) -> "AttentionMap":

@@ -30,7 +30,9 @@ def draw_trace(trace: "GateTrace", canvas: "Figure") -> None:
             axes.set_ylim(*GATE_RANGE)
     rows[-1].set_xticks(places, trace.tokens, rotation="vertical")
     canvas.legend(*rows[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
-    title(canvas, f"{trace.part} layer {trace.layer}, {trace.direction}, {trace.cell}")
+    title(
+        canvas, f"{trace.model}: {trace.part} layer {trace.layer}, {trace.direction}, {trace.cell}"
+    )
 
 
 def draw_statistics(found: "GateStatistics", canvas: "Figure") -> None:
@@ -55,7 +57,7 @@ def draw_statistics(found: "GateStatistics", canvas: "Figure") -> None:
     for axes in [rows[-1, 0], *right_rows[-1:]]:
         axes.tick_params(axis="x", rotation=90, labelbottom=True)
     counts = f"{found.sentences:,} sentences, {found.tokens:,} tokens"
-    title(canvas, f"{found.part}, {found.cell}: {counts}")
+    title(canvas, f"{found.model}: {found.part}, {found.cell}, {counts}")
 
 
 def _draw_gate(name: str, gates: "list[GateSummary]", left: "Axes", right: "Axes") -> None:

@@ -25,7 +25,7 @@ def trace_as_text(trace: "GateTrace") -> str:
     unit_width = max(len(_label(unit.unit)) for unit in trace.units)
     name_width = max(map(len, trace.units[0].values))
     margin = " " * (unit_width + name_width + 2)
-    lines = [f"{trace.part} layer {trace.layer}, {trace.direction}, {trace.cell}"]
+    lines = [f"{trace.model}: {trace.part} layer {trace.layer}, {trace.direction}, {trace.cell}"]
     for letters in letters_downwards(tuple(trace.tokens)):
         row = "".join(letter + " " * (COLUMN - cell_len(letter)) for letter in letters)
         lines.append((margin + row).rstrip())
@@ -41,7 +41,8 @@ def trace_as_text(trace: "GateTrace") -> str:
 
 def statistics_as_text(found: "GateStatistics") -> str:
     """Lay out a table of the gates, where there are any, and one of the states."""
-    lines = [f"{found.part}, {found.cell}: {found.sentences:,} sentences, {found.tokens:,} tokens"]
+    counts = f"{found.sentences:,} sentences, {found.tokens:,} tokens"
+    lines = [f"{found.model}: {found.part}, {found.cell}, {counts}"]
     gates = [
         (
             str(layer.layer),

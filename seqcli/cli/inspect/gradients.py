@@ -4,13 +4,21 @@ import math
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seqcli.cli.conflicts import require_one_reader_of_stdin
 from seqcli.cli.console import status
-from seqcli.cli.inspect.output import FormatOption, OutputOption, destination_of
-from seqcli.cli.options import QuietOption
+from seqcli.cli.inspect.options import (
+    REFERENCE,
+    SOURCE,
+    FormatOption,
+    OutputOption,
+    PartOption,
+)
+from seqcli.cli.inspect.output import destination_of
+from seqcli.cli.options import QuietOption, VerboseOption
 from seqcli.errors import UsageError
 from seqcli.text.lines import STDIN
 from seqcli.text.parallel import read_parallel
@@ -31,47 +39,52 @@ LAYER_TITLE = "loss of the target by the output of each layer"
 
 ModelsArgument = Annotated[
     list[str],
-    typer.Argument(metavar="MODEL...", help="Folders, or names of shipped ones, to compare."),
-]
-SourceOption = Annotated[Path, typer.Option(metavar="FILE", help="Text that the models read.")]
-ReferenceOption = Annotated[
-    Path, typer.Option(metavar="FILE", help="What they are to write: the loss is that of this.")
-]
-PartOption = Annotated[
-    Literal["decoder", "encoder"], typer.Option(help="Whose steps and layers to look at.")
+    typer.Argument(metavar="MODEL...", help="Their folders, or the names of shipped ones."),
 ]
 UntrainedOption = Annotated[
-    bool, typer.Option("--untrained", help="Take fresh weights, as a training begins with.")
+    bool,
+    typer.Option("--untrained", help="Look at fresh weights instead, as a training begins with."),
 ]
-SentencesOption = Annotated[int, typer.Option(min=1, help="Pairs to measure on, from the top.")]
+SentencesOption = Annotated[
+    int, typer.Option(metavar="N", min=1, help="Measure on the first N pairs.")
+]
 SeedOption = Annotated[
     int | None,
     typer.Option(
-        min=0, max=LARGEST_SEED, help="Draws the fresh weights.", show_default="the recipe's"
+        min=0,
+        max=LARGEST_SEED,
+        help="Start of the random numbers of --untrained.",
+        show_default="the recipe's",
     ),
 ]
 
 
 def show_gradients(
     models: ModelsArgument,
-    source: SourceOption,
-    reference: ReferenceOption,
+    source: Annotated[Path, SOURCE],
+    reference: Annotated[Path, REFERENCE],
     part: PartOption = "decoder",
-    untrained: UntrainedOption = False,
     sentences: SentencesOption = 100,
+    untrained: UntrainedOption = False,
     seed: SeedOption = None,
-    output_format: FormatOption = "text",
     output: OutputOption = Path(STDIN),
+    output_format: FormatOption = None,
     quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
-    """Show how the gradient of the loss shrinks from step to step and from layer to layer."""
+    """Show how far back the gradient of the loss reaches.
+
+    That is, how much of it is left at earlier steps and in lower layers, on average over the
+    sentences of --source with the translations of --reference. Several models are compared.
+    """
+    destination = destination_of(output, output_format)
+    require_one_reader_of_stdin({"--source": [source], "--reference": [reference]})
     if seed is not None and not untrained:
         raise UsageError(
             "--seed makes no difference without --untrained",
             why="it draws fresh weights, and a trained model has its own",
-            fix="Add --untrained, or leave it out",
+            fix="Add --untrained, or leave out --seed",
         )
-    destination = destination_of(output, output_format)
     from seqcli.inspection.gradients import GradientFlows, gradient_flow
     from seqcli.inspection.loading import load_seq2seq
 

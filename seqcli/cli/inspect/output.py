@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import typer
-
+from seqcli.cli.conflicts import refuse_beside
 from seqcli.cli.inspect.figures import FIGURES, figure, require_matplotlib
 from seqcli.cli.output import writer_to
 from seqcli.errors import UsageError
@@ -18,23 +17,6 @@ if TYPE_CHECKING:
     from seqcli.cli.inspect.figures import Figure
 
 FORMATS = {".txt": "text", ".json": "json", **dict.fromkeys(FIGURES, "figure")}
-
-ModelArgument = Annotated[
-    str, typer.Argument(metavar="MODEL", help="Its folder, or the name of a shipped one.")
-]
-FormatOption = Annotated[
-    Literal["text", "json"], typer.Option("--format", help="For people or for programs.")
-]
-OutputOption = Annotated[
-    Path,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE",
-        help=f"A file of the kind that its ending names: {', '.join(FORMATS)}.",
-    ),
-]
-
 
 Result = TypeVar("Result", bound="msgspec.Struct")
 
@@ -62,19 +44,26 @@ class Destination:
             write(as_text(result) if self.form == "text" else _as_json(result))
 
 
-def destination_of(output: Path, output_format: str) -> Destination:
+def destination_of(output: Path, output_format: str | None) -> Destination:
     """Decide on the form before any work is done: a file's ending, or the format for "-".
 
-    Raises UsageError for another ending, or for a figure where matplotlib is missing.
+    Raises UsageError for another ending, a format that contradicts the ending, or a figure where
+    matplotlib is missing.
     """
     if str(output) == STDIN:
-        return Destination(output, output_format)
+        return Destination(output, output_format or "text")
     form = FORMATS.get(output.suffix.lower())
     if form is None:
         raise UsageError(
             f"--output {output} does not say what to write",
             why="the ending of the file names the kind",
             fix=f"End it in {', '.join(FORMATS)}",
+        )
+    if output_format not in (None, form):
+        refuse_beside(
+            f"--output {output}",
+            {f"--format {output_format}": True},
+            why="the ending of the file names the kind",
         )
     if form == "figure":
         require_matplotlib()

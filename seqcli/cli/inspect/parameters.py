@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqcli.cli.inspect.figures import title
-from seqcli.cli.inspect.output import FormatOption, ModelArgument, OutputOption, destination_of
+from seqcli.cli.inspect.options import FormatOption, ModelArgument, OutputOption
+from seqcli.cli.inspect.output import destination_of
 from seqcli.cli.inspect.tables import table
+from seqcli.cli.options import QuietOption, VerboseOption
 from seqcli.text.lines import STDIN
 
 if TYPE_CHECKING:
@@ -20,9 +22,14 @@ INCHES_A_BAR = 0.25
 def show_parameters(
     model: ModelArgument,
     output: OutputOption = Path(STDIN),
-    output_format: FormatOption = "text",
+    output_format: FormatOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
-    """Show modules and parameters: shapes, counts, sizes in memory and on the disk."""
+    """Show the parameters of a model, module by module.
+
+    Of each there are shape, count, share of all, and size in memory and on the disk.
+    """
     destination = destination_of(output, output_format)
     from seqcli.inspection.loading import load_seq2seq
     from seqcli.inspection.parameters import parameters_of

@@ -10,7 +10,7 @@ class DenseWiring(PlainWiring):
     """Each layer reads the inputs and the states of all layers below, side by side.
 
     Huang et al. (2017); for recurrent layers Godin et al. (2017), for translation Shen et al.
-    (2018). The output is that of the top layer.
+    (2018). Unlike theirs, the output is that of the top layer alone.
     """
 
     def input_size(self, depth: int) -> int:

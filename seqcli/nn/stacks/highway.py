@@ -11,8 +11,9 @@ from seqcli.nn.stacks.residual import ResidualWiring
 class HighwayWiring(ResidualWiring):
     """From the layer `skip_from` on: y = c x + (1 - c) layer(x), c = sigmoid(W x + carry_bias).
 
-    Srivastava et al. (2015); between LSTM layers Zhang et al. (2016). The higher the bias, the more
-    of its input a layer carries at the start. ValueError as for the residual wiring.
+    Srivastava et al. (2015), here around a recurrent layer. (Zhang et al., 2016, lead around the
+    LSTM's cell instead.) The higher the bias, the more of its input a layer carries at the start.
+    ValueError as for the residual wiring.
     """
 
     options: ClassVar[tuple[str, ...]] = ("skip_from", "carry_bias")
