@@ -232,13 +232,7 @@ class LSTMLayer(TorchLayer):
         return self.lstm
 
     def gates(self, products_BG: Tensor, recurrent_BG: Tensor, state: State) -> Gates:
-        input_BH, forget_BH, candidate_BH, output_BH = (products_BG + recurrent_BG).chunk(4, dim=1)
-        return {
-            "input": torch.sigmoid(input_BH),
-            "forget": torch.sigmoid(forget_BH),
-            "candidate": torch.tanh(candidate_BH),
-            "output": torch.sigmoid(output_BH),
-        }
+        return _lstm_gates(products_BG + recurrent_BG)
 
     def update(self, gates: Gates, state: State) -> State:
         cell_BH = gates["forget"] * state[1] + gates["input"] * gates["candidate"]
@@ -319,14 +313,7 @@ class LayerNormLSTMLayer(RecurrentLayer):
         return normalized
 
     def gates(self, products_BG: Tensor, recurrent_BG: Tensor, state: State) -> Gates:
-        sums_BG = self._sums(products_BG, recurrent_BG)
-        input_BH, forget_BH, candidate_BH, output_BH = sums_BG.chunk(4, dim=1)
-        return {
-            "input": torch.sigmoid(input_BH),
-            "forget": torch.sigmoid(forget_BH),
-            "candidate": torch.tanh(candidate_BH),
-            "output": torch.sigmoid(output_BH),
-        }
+        return _lstm_gates(self._sums(products_BG, recurrent_BG))
 
     def update(self, gates: Gates, state: State) -> State:
         cell_BH = gates["forget"] * state[1] + gates["input"] * gates["candidate"]
@@ -342,6 +329,16 @@ class LayerNormLSTMLayer(RecurrentLayer):
 
     def kernel(self, device_type: str) -> str:
         return "steps"
+
+
+def _lstm_gates(sums_BG: Tensor) -> Gates:
+    input_BH, forget_BH, candidate_BH, output_BH = sums_BG.chunk(4, dim=1)
+    return {
+        "input": torch.sigmoid(input_BH),
+        "forget": torch.sigmoid(forget_BH),
+        "candidate": torch.tanh(candidate_BH),
+        "output": torch.sigmoid(output_BH),
+    }
 
 
 CELLS: dict[str, type[RecurrentLayer]] = {
