@@ -235,8 +235,9 @@ class Seq2Seq(nn.Module):
             source_BS = drop_words(source_BS, self.word_dropout, replacement=UNK, first=UNK + 1)
             target_BT = drop_words(target_BT, self.word_dropout, replacement=UNK, first=UNK + 1)
         memory, state = self.encode(source_BS, source_mask_BS)
+        features_BTE: Tensor
         features_BTE, _ = self.decoder(self.embed_target(target_BT), memory, state)
-        return features_BTE  # type: ignore[no-any-return]
+        return features_BTE
 
     def encode(self, source_BS: Tensor, mask_BS: Tensor) -> tuple[Memory, DecoderState]:
         """Read the source; return what the decoder attends to and the state it begins with."""

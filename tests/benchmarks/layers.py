@@ -1,15 +1,14 @@
 """Recurrent layers alone: forward and backward, tokens a second.
 
 Both sides read the same padded batches, whose lengths are those of training. The plain side is
-float32 and torch as it comes; ours runs as in a training, in the number format that the probe
-chooses here, and once more in float32.
+float32 and torch as it comes; ours runs as in a training, with freed memory kept and in the number
+format that the probe chooses here, and once more in float32.
 """
 
-import functools
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import torch
@@ -127,7 +126,7 @@ def measure(make: Callable[[], Step], dtype: str, batches: list[list[int]]) -> R
     return finished(sum(map(sum, batches)), time.perf_counter() - start)
 
 
-@functools.cache
+@cache
 def _made(make: Callable[[], Step]) -> Step:
     torch.manual_seed(1)
     return make()

@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,7 +15,7 @@ from seqcli.decoding.neural_translator import NeuralTranslator
 from seqcli.decoding.step import ModelStepper
 from seqcli.errors import ConfigError, DataError
 from seqcli.inspection.gate_statistics import GateSummary, gate_statistics
-from seqcli.inspection.gates import most_varying_units, trace_gates
+from seqcli.inspection.gates import GateTrace, most_varying_units, trace_gates
 from seqcli.inspection.loading import LoadedModel
 from seqcli.inspection.replay import layers_of, replay
 from seqcli.nn.cells import CELLS
@@ -214,7 +215,7 @@ def test_statistics_are_those_of_all_units_over_all_sentences_alone(
         ]
         assert found.tokens == sum(len(trace.tokens) for trace in traces)
 
-        def values_of(name: str, traces=traces) -> Tensor:  # type: ignore[no-untyped-def]
+        def values_of(name: str, traces: list[GateTrace] = traces) -> Tensor:
             return torch.tensor(
                 [value for trace in traces for unit in trace.units for value in unit.values[name]],
                 dtype=torch.float64,
@@ -286,10 +287,10 @@ def test_what_is_no_number_is_null_in_json() -> None:
     ],
 )
 def test_what_is_not_there_is_refused_with_its_range(
-    choice: dict[str, object], what: str, fix: str, lstm: LoadedModel
+    choice: dict[str, Any], what: str, fix: str, lstm: LoadedModel
 ) -> None:
     with pytest.raises(ConfigError) as caught:
-        trace_gates(lstm, SENTENCE, **choice)  # type: ignore[arg-type]
+        trace_gates(lstm, SENTENCE, **choice)
     assert (caught.value.what, caught.value.fix) == (what, fix)
 
 
