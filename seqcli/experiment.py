@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar, Literal
 
+from seqcli.architectures.config import ModelConfig
 from seqcli.architectures.seq2seq import TIES, Seq2SeqConfig
 from seqcli.config import (
     Config,
@@ -23,30 +24,35 @@ from seqcli.text.lines import STDIN, name_of, read_lines
 from seqcli.tokenizers import DICTIONARIES, TokenizerConfig
 from seqcli.training.config import TrainingConfig
 
-TASKS = ("translation",)
-ARCHITECTURES = ("seq2seq",)
 LARGEST_SEED = 2**32 - 1
 SURROGATE = re.compile("[\ud800-\udfff]")  # a byte of a name that is not UTF-8, as Python has it
 LOSS = "loss"  # the one selection metric that needs no translation
 
 
 class DataConfig(Config):
-    """Where the text is: the section `data` of a recipe. Each pair is source and target file."""
+    """Where the text is: the section `data` of a recipe. A text is a source and a target file."""
+
+    files: ClassVar[tuple[str, ...]] = ("source", "target")  # that each text is made of
 
     train: tuple[str, ...] = ()
-    valid: tuple[str, ...] = ()  # none: some pairs are taken out of the training text
-    test: tuple[str, ...] = ()  # translated and scored once the training is over
+    valid: tuple[str, ...] = ()  # none: some lines are taken out of the training text
+    test: tuple[str, ...] = ()  # scored once the training is over
     source_vectors: str | None = None  # word2vec, fastText or GloVe: what embeddings start from
     target_vectors: str | None = None
-    max_length: int = 200  # tokens; longer pairs are left out of training, and counted
+    max_length: int = 200  # tokens; longer lines are left out of training, and counted
     subword_sampling: float = 0.0  # 0: none; unigram: varies most near 0; bpe: near 1
 
     def __post_init__(self) -> None:
         for name in ("train", "valid", "test"):
             files = getattr(self, name)
-            if len(files) not in (0, 2):
+            if len(files) not in (0, len(self.files)):
+                one = len(self.files) == 1
                 raise ConfigError(
-                    f"data.{name} must name two files, source and target, not {len(files)}"
+                    f"data.{name} must name {'one file' if one else 'two files, source and target'}"
+                    f", not {len(files)}",
+                    why="this architecture learns from "
+                    + ("text alone" if one else "lines and what belongs to each of them"),
+                    fix=f"Give --{name}{'-text FILE' if one else ' SOURCE TARGET'}",
                 )
             _require_utf8_names(name, *files)
         for name in ("source_vectors", "target_vectors"):
@@ -64,6 +70,12 @@ def _require_utf8_names(key: str, *files: str) -> None:
         )
 
 
+class TextDataConfig(DataConfig):
+    """The same where there is text alone, in one file."""
+
+    files: ClassVar[tuple[str, ...]] = ("text",)
+
+
 class EvaluationConfig(Config):
     """How checkpoints are compared while training: the section `evaluation` of a recipe."""
 
@@ -73,33 +85,34 @@ class EvaluationConfig(Config):
         require_one_of("evaluation.metric", self.metric, (*METRICS, LOSS))
 
 
-class Recipe(Config):
-    """All settings of a training."""
+class Recipe(Config, kw_only=True):
+    """All settings of a training; each architecture has a kind of its own."""
 
-    task: str = "translation"
-    architecture: str = "seq2seq"
+    # Sides of the text that can have pretrained vectors, and which settings of the model say how
+    # wide these are: the first that is set.
+    vector_sizes: ClassVar[Mapping[str, tuple[str, ...]]] = {"source": ("embedding_size",)}
+
+    task: str
+    architecture: str
     seed: int = 1
     data: DataConfig = DataConfig()
-    tokenizer: TokenizerConfig = TokenizerConfig()  # of the source, or of both sides
-    target_tokenizer: TokenizerConfig | None = None  # None: one tokenizer learned from both sides
-    model: Seq2SeqConfig = Seq2SeqConfig()
+    tokenizer: TokenizerConfig = TokenizerConfig()  # of the source, or of all text
+    model: ModelConfig
     training: TrainingConfig = TrainingConfig()
-    decoding: DecodingConfig = DecodingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
 
     def __post_init__(self) -> None:
-        require_one_of("task", self.task, TASKS)
-        require_one_of("architecture", self.architecture, ARCHITECTURES)
         if not 0 <= self.seed <= LARGEST_SEED:
             raise ConfigError(f"seed must be from 0 to {LARGEST_SEED}, not {self.seed}")
-        if self.target_tokenizer is not None and "source" in TIES[self.model.tie_embeddings]:
-            raise ConfigError(
-                f"model.tie_embeddings cannot be {self.model.tie_embeddings!r} where "
-                "target_tokenizer is set",
-                why="source and target have vocabularies of their own, so no common vectors",
-                fix="Set model.tie_embeddings to 'target-output', or leave target_tokenizer out",
-            )
-        kinds = {(self.target_tokenizer or self.tokenizer).kind, self.tokenizer.kind}
+        for side in ("source", "target"):
+            key = f"{side}_vectors"
+            if getattr(self.data, key) is not None and side not in self.vector_sizes:
+                raise ConfigError(
+                    f"data.{key} has no effect where architecture is {self.architecture!r}",
+                    why=f"it has no embeddings of a {side}",
+                    fix="Leave it out",
+                )
+        kinds = self.tokenizer_kinds
         if self.data.subword_sampling > 0 and kinds <= DICTIONARIES.keys():
             raise ConfigError(
                 f"data.subword_sampling has no effect with {' and '.join(sorted(kinds))}",
@@ -107,75 +120,138 @@ class Recipe(Config):
                 fix="Leave it out, or set tokenizer.kind to 'unigram' or 'bpe'",
             )
 
+    @property
+    def tokenizer_kinds(self) -> set[str]:
+        """The kinds of all tokenizers that are learned."""
+        return {self.tokenizer.kind}
 
-def sizes_for(num_pairs: int) -> dict[str, Any]:
-    """Return the settings that suit a corpus of `num_pairs` pairs, where they are not the defaults.
+    @classmethod
+    def sizes_for(cls, num_lines: int) -> dict[str, Any]:
+        """Return the settings that suit so much text, where they are not the defaults."""
+        return {}
 
-    Small corpora get small, strongly regularised models, as Sennrich and Zhang (2019) found best.
-    """
-    if num_pairs < 5_000:
-        few = num_pairs < 1_000  # few updates an epoch, and a score too noisy to stop by
+
+class TranslationRecipe(Recipe):
+    """A Seq2Seq model that turns the lines of one file into those of another."""
+
+    vector_sizes: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "source": ("source_embedding_size", "embedding_size"),
+        "target": ("target_embedding_size", "embedding_size"),
+    }
+
+    task: Literal["translation"] = "translation"
+    architecture: Literal["seq2seq"] = "seq2seq"
+    target_tokenizer: TokenizerConfig | None = None  # None: one tokenizer learned from both sides
+    model: Seq2SeqConfig = Seq2SeqConfig()
+    decoding: DecodingConfig = DecodingConfig()
+
+    def __post_init__(self) -> None:
+        super(TranslationRecipe, self).__post_init__()  # noqa: UP008  # msgspec makes the class anew
+        if self.target_tokenizer is not None and "source" in TIES[self.model.tie_embeddings]:
+            raise ConfigError(
+                f"model.tie_embeddings cannot be {self.model.tie_embeddings!r} where "
+                "target_tokenizer is set",
+                why="source and target have vocabularies of their own, so no common vectors",
+                fix="Set model.tie_embeddings to 'target-output', or leave target_tokenizer out",
+            )
+
+    @property
+    def tokenizer_kinds(self) -> set[str]:
+        return {self.tokenizer.kind, (self.target_tokenizer or self.tokenizer).kind}
+
+    @classmethod
+    def sizes_for(cls, num_lines: int) -> dict[str, Any]:
+        """Small corpora get small, strongly regularised models (Sennrich and Zhang, 2019)."""
+        if num_lines < 5_000:
+            few = num_lines < 1_000  # few updates an epoch, and a score too noisy to stop by
+            return {
+                "model": {
+                    "embedding_size": 128,
+                    "encoder": {"size": 128},
+                    "decoder": {"size": 256},
+                    "dropout": 0.4,
+                },
+                "training": {
+                    "batch_tokens": 1000,
+                    "epochs": 200 if few else 60,
+                    "warmup_steps": 200,
+                    "patience": 0 if few else 10,
+                },
+            }
+        if num_lines < 200_000:
+            return {}
         return {
             "model": {
-                "embedding_size": 128,
-                "encoder": {"size": 128},
-                "decoder": {"size": 256},
-                "dropout": 0.4,
+                "embedding_size": 384,
+                "encoder": {"size": 384},
+                "decoder": {"size": 768},
+                "dropout": 0.2,
             },
-            "training": {
-                "batch_tokens": 1000,
-                "epochs": 200 if few else 60,
-                "warmup_steps": 200,
-                "patience": 0 if few else 10,
-            },
+            "training": {"batch_tokens": 4000, "epochs": 10, "warmup_steps": 2000, "patience": 3},
         }
-    if num_pairs < 200_000:
-        return {}
-    return {
-        "model": {
-            "embedding_size": 384,
-            "encoder": {"size": 384},
-            "decoder": {"size": 768},
-            "dropout": 0.2,
-        },
-        "training": {"batch_tokens": 4000, "epochs": 10, "warmup_steps": 2000, "patience": 3},
-    }
+
+
+RECIPES: dict[str, type[Recipe]] = {  # by architecture
+    "seq2seq": TranslationRecipe,
+}
+DEFAULT_ARCHITECTURE = "seq2seq"
+
+
+def recipe_from(values: Mapping[str, Any], *, origin: str) -> Recipe:
+    """Build a recipe from plain tables, by the architecture that they name. Raises ConfigError."""
+    return from_dict(values, recipe_kind(values), origin=origin)
+
+
+def recipe_kind(values: Mapping[str, Any]) -> type[Recipe]:
+    """Return the kind of recipe that these tables are. ConfigError for an unknown architecture."""
+    architecture = str(values.get("architecture", DEFAULT_ARCHITECTURE))
+    require_one_of("architecture", architecture, RECIPES)
+    return RECIPES[architecture]
 
 
 def resolve_recipe(
     recipe_path: Path | None,
     *,
-    files: Mapping[str, tuple[str, str]],
+    files: Mapping[str, tuple[str, ...]],
     assignments: Sequence[str] = (),
     seed: int | None = None,
+    architecture: str | None = None,
 ) -> Recipe:
     """Build the recipe of a training: file or sizes from the data, then files, seed, assignments.
 
-    `files` maps "train", "valid" and "test" to a source and a target file. Without a recipe file
-    the sizes are chosen from the number of training pairs. Where each side has a tokenizer of its
-    own, embeddings are tied on the target side alone, unless the recipe says otherwise.
+    `files` maps "train", "valid" and "test" to a source and a target file, or to a file of text
+    where the architecture reads text alone. Without a recipe file the sizes are chosen from the
+    number of training lines. Where each side has a tokenizer of its own, embeddings are tied on the
+    target side alone, unless the recipe says otherwise.
     Raises ConfigError, UsageError and DataError.
     """
-    if recipe_path is not None:
-        values = read_toml(recipe_path)
-    elif "train" in files:
-        values = sizes_for(_count_lines(files["train"][0]))
-    else:
-        values = {}
+    values = {} if recipe_path is None else read_toml(recipe_path)
+    if architecture is not None:
+        values = {**values, "architecture": architecture}
+    kind = recipe_kind(override(values, _of_architecture(assignments), Recipe))
+    override(values, assignments, kind)  # finds fault with keys before text is read
+    if recipe_path is None and "train" in files:
+        values |= kind.sizes_for(_count_lines(files["train"][0]))
     if seed is not None:
         values = {**values, "seed": seed}
     values = _with_section(values, "data", settings=files)
-    values = override(values, assignments, Recipe)
+    values = override(values, assignments, kind)
     if values.get("target_tokenizer") is not None:
         values = _with_section(values, "model", defaults={"tie_embeddings": "target-output"})
-    recipe = from_dict(values, Recipe, origin=str(recipe_path or "the command line"))
+    recipe = recipe_from(values, origin=str(recipe_path or "the command line"))
     if not recipe.data.train:
         raise UsageError(
             "there is nothing to train on",
             why="neither the recipe nor the command names training files",
-            fix="Give --train SOURCE TARGET, or set data.train in the recipe",
+            fix="Give --train SOURCE TARGET (--train-text FILE for a language model), or set "
+            "data.train in the recipe",
         )
     return recipe
+
+
+def _of_architecture(assignments: Sequence[str]) -> list[str]:
+    """Those that choose the kind of recipe, by which all others are read."""
+    return [each for each in assignments if each.partition("=")[0].strip() == "architecture"]
 
 
 def _count_lines(path: str) -> int:

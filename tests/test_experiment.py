@@ -6,7 +6,7 @@ import pytest
 
 from seqcli.config import from_dict, to_toml
 from seqcli.errors import ConfigError, DataError, UsageError
-from seqcli.experiment import Recipe, resolve_recipe, sizes_for
+from seqcli.experiment import TranslationRecipe, resolve_recipe
 
 
 def corpus(folder: Path, num_pairs: int = 3) -> dict[str, tuple[str, str]]:
@@ -16,7 +16,7 @@ def corpus(folder: Path, num_pairs: int = 3) -> dict[str, tuple[str, str]]:
     return {"train": (str(paths[0]), str(paths[1]))}
 
 
-def resolve(folder: Path, *assignments: str, toml: str | None = None) -> Recipe:
+def resolve(folder: Path, *assignments: str, toml: str | None = None) -> TranslationRecipe:
     path = None
     if toml is not None:
         path = folder / "recipe.toml"
@@ -26,17 +26,17 @@ def resolve(folder: Path, *assignments: str, toml: str | None = None) -> Recipe:
 
 def test_larger_corpora_get_larger_models_with_less_dropout() -> None:
     recipes = [
-        from_dict(sizes_for(num_pairs), Recipe, origin="sizes")
+        from_dict(TranslationRecipe.sizes_for(num_pairs), TranslationRecipe, origin="sizes")
         for num_pairs in (1_000, 4_999, 5_000, 199_999, 200_000, 10**7)
     ]
     assert recipes[0] == recipes[1]
-    assert recipes[2] == recipes[3] == Recipe()
+    assert recipes[2] == recipes[3] == TranslationRecipe()
     assert recipes[4] == recipes[5]
     small, middle, large = recipes[::2]
     assert small.model.decoder.size < middle.model.decoder.size < large.model.decoder.size
     assert small.model.dropout > middle.model.dropout > large.model.dropout
     assert small.training.epochs > middle.training.epochs > large.training.epochs
-    tiny = from_dict(sizes_for(999), Recipe, origin="sizes")
+    tiny = from_dict(TranslationRecipe.sizes_for(999), TranslationRecipe, origin="sizes")
     assert tiny.model == small.model
     assert tiny.training.epochs > small.training.epochs
     assert tiny.training.patience == 0
@@ -44,9 +44,11 @@ def test_larger_corpora_get_larger_models_with_less_dropout() -> None:
 
 def test_without_a_recipe_the_sizes_are_those_of_the_training_text(tmp_path: Path) -> None:
     recipe = resolve_recipe(None, files=corpus(tmp_path, 5_000))
-    assert recipe.model == Recipe().model
+    assert recipe.model == TranslationRecipe().model
     recipe = resolve_recipe(None, files=corpus(tmp_path, 4_999))
-    assert recipe.model.embedding_size == sizes_for(4_999)["model"]["embedding_size"]
+    assert (
+        recipe.model.embedding_size == TranslationRecipe.sizes_for(4_999)["model"]["embedding_size"]
+    )
 
 
 def test_assignments_win_over_files_and_files_over_the_recipe(tmp_path: Path) -> None:
@@ -56,7 +58,7 @@ def test_assignments_win_over_files_and_files_over_the_recipe(tmp_path: Path) ->
     assert recipe.data.train == files["train"]
     assert recipe.data.valid == ("e", "f")
     assert (recipe.seed, recipe.model.dropout) == (3, 0.25)
-    assert recipe.model.embedding_size == Recipe().model.embedding_size
+    assert recipe.model.embedding_size == TranslationRecipe().model.embedding_size
     recipe = resolve(tmp_path, "data.train=g,h", "model.dropout=0.5", toml=toml)
     assert recipe.data.train == ("g", "h")
     assert recipe.model.dropout == 0.5
@@ -135,12 +137,13 @@ def test_a_value_where_a_section_must_be_is_named(tmp_path: Path, section: str) 
 
 
 @pytest.mark.parametrize(
-    ("assignment", "key"), [("task=parsing", "task"), ("architecture=rnn", "architecture")]
+    ("assignment", "message"),
+    [("task=parsing", "task must be one of"), ("architecture=rnn", "architecture cannot be")],
 )
 def test_unknown_tasks_and_architectures_are_named(
-    tmp_path: Path, assignment: str, key: str
+    tmp_path: Path, assignment: str, message: str
 ) -> None:
-    with pytest.raises(ConfigError, match=f"{key} cannot be"):
+    with pytest.raises(ConfigError, match=message):
         resolve(tmp_path, assignment)
 
 
@@ -217,4 +220,4 @@ def test_a_resolved_recipe_is_the_same_after_toml_and_json(tmp_path: Path) -> No
     again = resolve_recipe(write(tmp_path, to_toml(recipe)), files={})
     assert again == recipe
     stored = msgspec.json.decode(msgspec.json.encode(recipe))
-    assert from_dict(stored, Recipe, origin="model.json") == recipe
+    assert from_dict(stored, TranslationRecipe, origin="model.json") == recipe

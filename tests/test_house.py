@@ -47,8 +47,10 @@ HOUSE = {  # from the top down: an arrow never points down this list
     "decoding": room(f"{MODEL} bundle", "torch numpy"),
     "smt": room(TEXT, "numpy numba msgspec"),
     "evaluation": room(f"{BASIS} text", "numpy msgspec"),
-    "tasks": room(f"{MODEL} training bundle decoding smt evaluation", "torch numpy msgspec"),
-    "experiment": room(f"{MODEL} training bundle decoding smt evaluation tasks", "msgspec"),
+    "experiment": room(f"{MODEL} training bundle decoding smt evaluation", "msgspec"),
+    "tasks": room(
+        f"{MODEL} training bundle decoding smt evaluation experiment", "torch numpy msgspec"
+    ),
     "inspection": room(f"{MODEL} training bundle decoding {JUDGES}", "torch numpy msgspec"),
     "api": room(f"{MODEL} training bundle decoding {JUDGES} inspection", "torch numpy msgspec"),
     "cli": room(f"{MODEL} training bundle decoding {JUDGES} inspection api", "typer rich msgspec"),

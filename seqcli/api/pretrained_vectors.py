@@ -1,5 +1,6 @@
 """Embeddings that start from pretrained word vectors."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,6 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from seqcli.architectures.seq2seq import Seq2Seq
 from seqcli.data.vectors import PretrainedVectors, read_vectors, vector_size
 from seqcli.errors import ConfigError, DataError, UsageError
 from seqcli.experiment import Recipe
@@ -36,9 +36,9 @@ def require_fitting_vectors(recipe: Recipe) -> None:
                 why="the size of the vectors is checked first, then they are read once more",
                 fix="Give a file (one packed by gzip will do)",
             )
-        own = f"{side}_embedding_size"
-        key = "embedding_size" if getattr(recipe.model, own) is None else own
-        wanted, found = getattr(recipe.model, key), vector_size(path)
+        sizes = {key: getattr(recipe.model, key) for key in recipe.vector_sizes[side]}
+        key, wanted = next((key, size) for key, size in sizes.items() if size is not None)
+        found = vector_size(path)
         if found != wanted:
             raise ConfigError(
                 f"data.{side}_vectors has vectors of {found} values in {path}, but model.{key} is "
@@ -49,24 +49,20 @@ def require_fitting_vectors(recipe: Recipe) -> None:
 
 
 def load_vectors(
-    recipe: Recipe,
-    model: Seq2Seq,
-    *,
-    source_tokenizer: Tokenizer,
-    target_tokenizer: Tokenizer,
-    reporter: Reporter,
+    recipe: Recipe, tables: Mapping[str, tuple[Tokenizer, nn.Embedding]], *, reporter: Reporter
 ) -> None:
     """Let the embeddings of all pieces that the recipe's files have start from their vectors.
+
+    `tables` holds the embeddings of each side, with the tokenizer whose pieces they are of.
 
     Each file is scaled by one factor, so that the vectors found in it have a norm of 1 on average,
     as embeddings have. Where both sides share one table, the source file goes first, and the target
     file sets only what is not set yet. Raises DataError.
     """
-    tokenizers = {"source": source_tokenizer, "target": target_tokenizer}
-    tables = {"source": model.source_embedding, "target": model.target_embedding}
     taken: dict[nn.Embedding, NDArray[np.int64]] = {}
     for side, path in vector_files(recipe).items():
-        vocabulary, table = tokenizers[side].vocabulary, tables[side]
+        tokenizer, table = tables[side]
+        vocabulary = tokenizer.vocabulary
         vectors = read_vectors(path, vocabulary)
         kept_N = np.isin(vectors.ids_N, taken.get(table, ()))
         _set_rows(table, vectors, ~kept_N, path)

@@ -17,9 +17,9 @@ from seqcli.bundle import (
     WEIGHTS,
     save_tokenizers,
 )
-from seqcli.config import from_dict, read_toml, to_toml
+from seqcli.config import read_toml, to_toml
 from seqcli.errors import ConfigError, DataError, OutputError, UsageError
-from seqcli.experiment import SURROGATE, Recipe
+from seqcli.experiment import SURROGATE, Recipe, recipe_from
 from seqcli.text.lines import UNFINISHED, write_atomically
 from seqcli.tokenizers import Tokenizer
 
@@ -48,7 +48,7 @@ def check_folder(output: Path, recipe: Recipe, *, resume: bool, overwrite: bool)
         )
     stored = output / TRAINING / RECIPE
     if resume and stored.is_file():
-        _require_same(from_dict(read_toml(stored), Recipe, origin=str(stored)), recipe)
+        _require_same(recipe_from(read_toml(stored), origin=str(stored)), recipe)
         return True
     if output.exists() and any(output.iterdir()):
         if not overwrite:

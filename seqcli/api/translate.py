@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import msgspec
 import torch
 
+from seqcli.architectures.seq2seq import Seq2Seq
 from seqcli.config import require_one_of
 from seqcli.decoding.neural_translator import DecodingConfig, NeuralTranslator
 from seqcli.decoding.quantize import int8_works
@@ -99,7 +100,9 @@ def _faults(translation: Translation) -> Iterator[str]:
         )
 
 
-def _describe(loaded: LoadedModel, config: DecodingConfig, *, precision: str, threads: int) -> None:
+def _describe(
+    loaded: LoadedModel[Seq2Seq], config: DecodingConfig, *, precision: str, threads: int
+) -> None:
     """Log what will translate, and how."""
     facts = loaded.facts
     log.debug(

@@ -1,6 +1,7 @@
 """What a model is made of, what computes it, and what a token costs."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 import torch
@@ -72,7 +73,7 @@ class StackDescription(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
-    """A Seq2Seq model in figures."""
+    """A model in figures."""
 
     embeddings: str
     encoder: StackDescription
@@ -108,7 +109,7 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
-def describe_model(model: Seq2Seq, config: Seq2SeqConfig, device_type: str) -> ModelDescription:
+def describe_model(model: Any, config: Any, device_type: str) -> ModelDescription:
     """Describe `model`, built by `config`, as it is trained on a device ("cpu" or "cuda")."""
     encoder, decoder = model.encoder, model.decoder
     fed = "input feeding: each step reads what the step before gave" if config.input_feeding else ""

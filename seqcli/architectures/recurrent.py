@@ -1,7 +1,9 @@
-"""The settings of a recurrent stack, and the stack that they describe."""
+"""The settings of recurrent stacks, and what is built by them."""
 
 import math
 from typing import ClassVar
+
+from torch import nn
 
 from seqcli.config import (
     Config,
@@ -11,6 +13,7 @@ from seqcli.config import (
 )
 from seqcli.errors import ConfigError
 from seqcli.nn.cells import CELLS
+from seqcli.nn.encoder import Encoder
 from seqcli.nn.recurrent import DIRECTIONS
 from seqcli.nn.stack import Stack
 from seqcli.nn.stacks import STACKS
@@ -91,6 +94,32 @@ class StackConfig(Config):
             )
 
 
+class EncoderConfig(StackConfig):
+    """A stack that reads a whole text: the section `model.encoder` of a recipe."""
+
+    section: ClassVar[str] = "model.encoder"
+
+    direction: str = "bidirectional"
+    layers: int = 2
+
+
+class DecoderConfig(StackConfig):
+    """A stack that writes text: the section `model.decoder` of a recipe."""
+
+    section: ClassVar[str] = "model.decoder"
+
+    size: int = 512
+
+    def __post_init__(self) -> None:
+        super(DecoderConfig, self).__post_init__()  # noqa: UP008  # msgspec makes the class anew
+        if self.direction != "forward":
+            raise ConfigError(
+                f"model.decoder.direction cannot be {self.direction!r}",
+                why="it writes from left to right: it would read the future that it must generate",
+                fix="Leave it out; only what reads a whole text, an encoder, can be bidirectional",
+            )
+
+
 def build_stack(config: StackConfig, *, input_size: int, dropout: float) -> Stack:
     """Build the untrained stack; `dropout` is that between layers."""
     options = {
@@ -110,3 +139,24 @@ def build_stack(config: StackConfig, *, input_size: int, dropout: float) -> Stac
         dropout=dropout,
         state_dropout=config.state_dropout,
     )
+
+
+def build_encoder(config: EncoderConfig, *, input_size: int, dropout: float) -> Encoder:
+    """Build the untrained stack with the dropout below and above it."""
+    return Encoder(
+        build_stack(config, input_size=input_size, dropout=dropout),
+        input_dropout=value_or(config.input_dropout, dropout),
+        output_dropout=value_or(config.output_dropout, dropout),
+    )
+
+
+def value_or(value: float | None, default: float) -> float:
+    """Return a setting that is not left to its default."""
+    return default if value is None else value
+
+
+def embedding_table(size: int, width: int) -> nn.Embedding:
+    """Entries of unit length on average, as an output layer wants; inputs are scaled up."""
+    embedding = nn.Embedding(size, width)
+    nn.init.normal_(embedding.weight, std=width**-0.5)
+    return embedding

@@ -1,13 +1,19 @@
 """Sequence to sequence: a recurrent encoder and a recurrent decoder, with or without attention."""
 
 import math
-from typing import ClassVar
 
 from torch import Tensor, nn
 
-from seqcli.architectures.recurrent import StackConfig, build_stack
+from seqcli.architectures.config import ModelConfig
+from seqcli.architectures.recurrent import (
+    DecoderConfig,
+    EncoderConfig,
+    build_encoder,
+    build_stack,
+    embedding_table,
+    value_or,
+)
 from seqcli.config import (
-    Config,
     require_fraction,
     require_one_of,
     require_positive,
@@ -32,34 +38,7 @@ TIES = {  # which of the three tables of vectors are one
 DEFAULT_HEADS = 4
 
 
-class EncoderConfig(StackConfig):
-    """The encoder of a Seq2Seq model: the section `model.encoder` of a recipe."""
-
-    section: ClassVar[str] = "model.encoder"
-
-    direction: str = "bidirectional"
-    layers: int = 2
-
-
-class DecoderConfig(StackConfig):
-    """The decoder of a Seq2Seq model: the section `model.decoder` of a recipe."""
-
-    section: ClassVar[str] = "model.decoder"
-
-    size: int = 512
-
-    def __post_init__(self) -> None:
-        super(DecoderConfig, self).__post_init__()  # noqa: UP008  # msgspec makes the class anew
-        if self.direction != "forward":
-            raise ConfigError(
-                f"model.decoder.direction cannot be {self.direction!r}",
-                why="a decoder writes from left to right: it would read the future that it must "
-                "generate",
-                fix="Leave it out; the encoder can be bidirectional",
-            )
-
-
-class Seq2SeqConfig(Config):
+class Seq2SeqConfig(ModelConfig):
     """Sizes and choices of a Seq2Seq model: the section `model` of a recipe."""
 
     embedding_size: int = 256
@@ -211,13 +190,15 @@ class Seq2Seq(nn.Module):
     ) -> None:
         super().__init__()
         tied = TIES[tie]
-        self.source_embedding = _embedding(source_vocabulary_size, source_embedding_size)
+        self.source_embedding = embedding_table(source_vocabulary_size, source_embedding_size)
         if {"source", "target"} <= set(tied):
             self.target_embedding = self.source_embedding
         else:
-            self.target_embedding = _embedding(target_vocabulary_size, target_embedding_size)
+            self.target_embedding = embedding_table(target_vocabulary_size, target_embedding_size)
         if "output" not in tied:
-            self.output_weight = _embedding(target_vocabulary_size, target_embedding_size).weight
+            self.output_weight = embedding_table(
+                target_vocabulary_size, target_embedding_size
+            ).weight
         elif "target" in tied:
             self.output_weight = self.target_embedding.weight
         else:
@@ -257,7 +238,7 @@ def build_seq2seq(
     config: Seq2SeqConfig, *, source_vocabulary_size: int, target_vocabulary_size: int
 ) -> Seq2Seq:
     """Build the untrained model."""
-    encoder = _build_encoder(config)
+    encoder = build_encoder(config.encoder, input_size=config.source_size, dropout=config.dropout)
     decoder = _build_decoder(config, memory_size=config.encoder.output_size)
     return Seq2Seq(
         encoder,
@@ -268,15 +249,6 @@ def build_seq2seq(
         target_embedding_size=config.target_size,
         tie=config.tie_embeddings,
         word_dropout=config.word_dropout,
-    )
-
-
-def _build_encoder(config: Seq2SeqConfig) -> Encoder:
-    settings = config.encoder
-    return Encoder(
-        build_stack(settings, input_size=config.source_size, dropout=config.dropout),
-        input_dropout=_or(settings.input_dropout, config.dropout),
-        output_dropout=_or(settings.output_dropout, config.dropout),
     )
 
 
@@ -297,17 +269,6 @@ def _build_decoder(config: Seq2SeqConfig, *, memory_size: int) -> Decoder:
         ),
         feature_size=config.target_size,
         input_feeding=config.input_feeding,
-        input_dropout=_or(settings.input_dropout, config.dropout),
-        output_dropout=_or(settings.output_dropout, config.dropout),
+        input_dropout=value_or(settings.input_dropout, config.dropout),
+        output_dropout=value_or(settings.output_dropout, config.dropout),
     )
-
-
-def _or(value: float | None, default: float) -> float:
-    return default if value is None else value
-
-
-def _embedding(size: int, width: int) -> nn.Embedding:
-    """Entries of unit length on average, as an output layer wants; inputs are scaled up."""
-    embedding = nn.Embedding(size, width)
-    nn.init.normal_(embedding.weight, std=width**-0.5)
-    return embedding

@@ -35,6 +35,25 @@ TestOption = Annotated[
     tuple[str, str] | None,
     typer.Option("--test", metavar=FILES, help="Text to score the result on."),
 ]
+TrainTextOption = Annotated[
+    str | None,
+    typer.Option("--train-text", metavar="FILE", help="Training text of a language model."),
+]
+ValidTextOption = Annotated[
+    str | None, typer.Option("--valid-text", metavar="FILE", help="Its text to select by.")
+]
+TestTextOption = Annotated[
+    str | None, typer.Option("--test-text", metavar="FILE", help="Its text to score on.")
+]
+ArchitectureOption = Annotated[
+    str | None,
+    typer.Option(
+        "--arch",
+        metavar="NAME",
+        help="seq2seq, classifier, tagger or language-model.",
+        show_default="the recipe's, or seq2seq",
+    ),
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated."),
@@ -62,9 +81,13 @@ SeedOption = Annotated[
 def train(
     recipe: RecipeArgument = None,
     output: OutputOption = None,
+    architecture: ArchitectureOption = None,
     train_files: TrainOption = None,
     valid_files: ValidOption = None,
     test_files: TestOption = None,
+    train_text: TrainTextOption = None,
+    valid_text: ValidTextOption = None,
+    test_text: TestTextOption = None,
     source_vectors: SourceVectorsOption = None,
     target_vectors: TargetVectorsOption = None,
     assignments: SetOption = None,
@@ -77,26 +100,32 @@ def train(
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Train a translator from aligned text.
+    """Train a model from text.
 
-    Line N of a TARGET file is to be the translation of line N of its SOURCE file.
+    Line N of a TARGET file belongs to line N of its SOURCE file: its translation, its label, or a
+    tag for each of its words. A language model learns from text alone.
     """
     _check_options(output, dry_run=dry_run, resume=resume)
+    files = {
+        **_texts("train", train_files, train_text),
+        **_texts("valid", valid_files, valid_text),
+        **_texts("test", test_files, test_text),
+    }
     from seqcli.api import train as api
     from seqcli.bundle import find_recipe
     from seqcli.cli.training_display import training_display
     from seqcli.experiment import resolve_recipe
 
-    files = {"train": train_files, "valid": valid_files, "test": test_files}
     vectors = {"source_vectors": source_vectors, "target_vectors": target_vectors}
     resolved = resolve_recipe(
         None if recipe is None else find_recipe(recipe),
-        files={name: pair for name, pair in files.items() if pair is not None},
+        files=files,
         assignments=[
             *(f"data.{name}={path}" for name, path in vectors.items() if path is not None),
             *(assignments or []),
         ],
         seed=seed,
+        architecture=architecture,
     )
     with training_display(quiet=quiet) as reporter:
         how: dict[str, Any] = {
@@ -111,6 +140,16 @@ def train(
         facts = api.dry_run(resolved, output, **how)
     width = max(map(len, facts)) + 2
     typer.echo("\n".join(f"{name:<{width}}{text}" for name, text in facts.items()))
+
+
+def _texts(
+    name: str, files: tuple[str, str] | None, text: str | None
+) -> dict[str, tuple[str, ...]]:
+    """The files of a text by its name in a recipe; nothing where none are given."""
+    if files is None:
+        return {} if text is None else {name: (text,)}
+    refuse_beside(f"--{name}", {f"--{name}-text": text}, why="the latter is text alone")
+    return {name: files}
 
 
 def _check_options(output: Path | None, *, dry_run: bool, resume: bool) -> None:

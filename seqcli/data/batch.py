@@ -1,7 +1,7 @@
 """Padded tensors of one batch."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 import torch
@@ -11,8 +11,19 @@ from seqcli.data.dataset import Example
 from seqcli.tokenizers.vocabulary import BOS, EOS, PAD
 
 
-class Batch(NamedTuple):
-    """Token ids; masks are True on real tokens."""
+class Batch(Protocol):
+    """Examples padded into tensors, in the form that one task reads."""
+
+    @property
+    def num_targets(self) -> Tensor:
+        """How many tokens or labels are to be predicted: a scalar."""
+        ...
+
+    def to(self, device: torch.device) -> Self: ...
+
+
+class PairBatch(NamedTuple):
+    """Token ids of source and target; masks are True on real tokens."""
 
     source_BS: Tensor  # ends in EOS
     source_mask_BS: Tensor
@@ -20,8 +31,42 @@ class Batch(NamedTuple):
     target_output_BT: Tensor  # the same shifted by one, ends in EOS
     target_mask_BT: Tensor
 
-    def to(self, device: torch.device) -> "Batch":
-        return Batch(*(tensor.to(device, non_blocking=True) for tensor in self))
+    @property
+    def num_targets(self) -> Tensor:
+        return self.target_mask_BT.sum()
+
+    def to(self, device: torch.device) -> "PairBatch":
+        return PairBatch(*(tensor.to(device, non_blocking=True) for tensor in self))
+
+
+class TextBatch(NamedTuple):
+    """Token ids of text that is predicted from what comes before."""
+
+    input_BT: Tensor  # starts with BOS
+    output_BT: Tensor  # the same shifted by one, ends in EOS
+    mask_BT: Tensor  # True on real tokens
+
+    @property
+    def num_targets(self) -> Tensor:
+        return self.mask_BT.sum()
+
+    def to(self, device: torch.device) -> "TextBatch":
+        return TextBatch(*(tensor.to(device, non_blocking=True) for tensor in self))
+
+
+class LabelledBatch(NamedTuple):
+    """Token ids and labels: one a row, or one a token."""
+
+    source_BS: Tensor  # ends in EOS
+    source_mask_BS: Tensor  # True on real tokens
+    labels_BL: Tensor  # L is 1, or S; PAD where there is nothing to predict
+
+    @property
+    def num_targets(self) -> Tensor:
+        return (self.labels_BL != PAD).sum()
+
+    def to(self, device: torch.device) -> "LabelledBatch":
+        return LabelledBatch(*(tensor.to(device, non_blocking=True) for tensor in self))
 
 
 def pad_rows(rows: Sequence[Sequence[int]]) -> Tensor:
@@ -38,12 +83,32 @@ def source_tensors(sources: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     return source_BS, source_BS != PAD
 
 
-def make_batch(examples: Sequence[Example]) -> Batch:
+def target_tensors(targets: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the rows opened with BOS, the rows closed with EOS, and their mask."""
+    output_BT = pad_rows([[*target, EOS] for target in targets])
+    return pad_rows([[BOS, *target] for target in targets]), output_BT, output_BT != PAD
+
+
+def pair_batch(examples: Sequence[Example]) -> PairBatch:
     """Pad the examples into one batch, the order of rows kept."""
-    target_output_BT = pad_rows([[*example.target, EOS] for example in examples])
-    return Batch(
+    return PairBatch(
         *source_tensors([example.source for example in examples]),
-        target_input_BT=pad_rows([[BOS, *example.target] for example in examples]),
-        target_output_BT=target_output_BT,
-        target_mask_BT=target_output_BT != PAD,
+        *target_tensors([example.target for example in examples]),
+    )
+
+
+def text_batch(examples: Sequence[Example]) -> TextBatch:
+    """The same for a language model: what is predicted is what is read."""
+    return TextBatch(*target_tensors([example.target for example in examples]))
+
+
+def labelled_batch(examples: Sequence[Example], *, per_token: bool) -> LabelledBatch:
+    """The same for labels: the target of an example has one, or one for each token of its source.
+
+    Those of tokens get the width of the source, whose end mark has none.
+    """
+    end = [PAD] if per_token else []
+    return LabelledBatch(
+        *source_tensors([example.source for example in examples]),
+        labels_BL=pad_rows([[*example.target, *end] for example in examples]),
     )

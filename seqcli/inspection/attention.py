@@ -6,7 +6,8 @@ from itertools import chain
 import msgspec
 import torch
 
-from seqcli.data.batch import make_batch
+from seqcli.architectures.seq2seq import Seq2Seq
+from seqcli.data.batch import pair_batch
 from seqcli.data.dataset import Example
 from seqcli.decoding.neural_translator import NeuralTranslator
 from seqcli.decoding.search import attention_rows
@@ -47,7 +48,7 @@ class AttentionMap(msgspec.Struct, frozen=True):
         )
 
 
-def attentive_translator(loaded: LoadedModel) -> NeuralTranslator:
+def attentive_translator(loaded: LoadedModel[Seq2Seq]) -> NeuralTranslator:
     """Make a translator that searches by the model's own settings, and tells its attention.
 
     It computes in float32. ModelError for a model that has no attention.
@@ -63,7 +64,7 @@ def attentive_translator(loaded: LoadedModel) -> NeuralTranslator:
 
 
 def forced_attention(
-    loaded: LoadedModel, sources: Iterable[str], targets: Iterable[str]
+    loaded: LoadedModel[Seq2Seq], sources: Iterable[str], targets: Iterable[str]
 ) -> Iterator[AttentionMap]:
     """Give the attention with which the model would have written each target.
 
@@ -116,7 +117,7 @@ def words_of(pieces: Sequence[str]) -> tuple[list[str], list[int]]:
 
 
 @torch.inference_mode()
-def _force(loaded: LoadedModel, pairs: Sequence[tuple[str, str]]) -> list[AttentionMap]:
+def _force(loaded: LoadedModel[Seq2Seq], pairs: Sequence[tuple[str, str]]) -> list[AttentionMap]:
     maps = [AttentionMap(source, target) for source, target in pairs]
     encoded = [
         Example(
@@ -129,7 +130,7 @@ def _force(loaded: LoadedModel, pairs: Sequence[tuple[str, str]]) -> list[Attent
     if not full:
         return maps
     model = loaded.model
-    batch = make_batch([encoded[index] for index in full])
+    batch = pair_batch([encoded[index] for index in full])
     memory, state = model.encode(batch.source_BS, batch.source_mask_BS)
     embedded_BTE = model.embed_target(batch.target_input_BT)
     _, weights_BTS = read_target(model.decoder, embedded_BTE, memory, state)

@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import torch
@@ -57,7 +58,7 @@ class GateStatistics(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def gate_statistics(
-    loaded: LoadedModel, source: str | Path, *, part: str = "encoder"
+    loaded: LoadedModel[Any], source: str | Path, *, part: str = "encoder"
 ) -> GateStatistics:
     """Sum up the gates over the sentences of a file, or of standard input for "-".
 
@@ -130,7 +131,7 @@ def _summary(layer: PlacedLayer, sums: dict[str, _Sum]) -> LayerSummary:
     )
 
 
-def _sentences(loaded: LoadedModel, source: str | Path) -> Iterator[list[int]]:
+def _sentences(loaded: LoadedModel[Any], source: str | Path) -> Iterator[list[int]]:
     for number, line in enumerate(read_lines(source), start=1):
         if line.strip():
             yield encode_source(loaded, line, f"{name_of(source)}, line {number}: the sentence")

@@ -1,6 +1,7 @@
 """The gates and states of single units while a network reads one sentence."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 import torch
@@ -38,7 +39,7 @@ class GateTrace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def trace_gates(
-    loaded: LoadedModel,
+    loaded: LoadedModel[Any],
     text: str,
     *,
     target: str | None = None,
@@ -98,17 +99,19 @@ def gates_of(values: Iterable[str], layer: RecurrentLayer) -> list[str]:
     return [name for name in values if name not in (CANDIDATE, *layer.state_names)]
 
 
-def cell_of(loaded: LoadedModel, part: str) -> str:
+def cell_of(loaded: LoadedModel[Any], part: str) -> str:
     """Return the kind of the cells of the encoder or decoder."""
     model = loaded.recipe.model
     return model.encoder.cell if part == "encoder" else model.decoder.cell
 
 
-def _tokenizer_of(loaded: LoadedModel, part: str) -> Tokenizer:
+def _tokenizer_of(loaded: LoadedModel[Any], part: str) -> Tokenizer:
     return loaded.source_tokenizer if part == "encoder" else loaded.target_tokenizer
 
 
-def _find_layer(loaded: LoadedModel, part: str, number: int, direction: str | None) -> PlacedLayer:
+def _find_layer(
+    loaded: LoadedModel[Any], part: str, number: int, direction: str | None
+) -> PlacedLayer:
     layers = layers_of(loaded, part)
     highest = layers[-1].number
     if not 1 <= number <= highest:

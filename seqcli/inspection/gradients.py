@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from seqcli.architectures.seq2seq import Seq2Seq
 from seqcli.config import require_one_of, require_positive
-from seqcli.data.batch import Batch, make_batch
+from seqcli.data.batch import PairBatch, pair_batch
 from seqcli.data.batching import token_batches
 from seqcli.data.dataset import Example
 from seqcli.errors import DataError
@@ -29,7 +29,6 @@ from seqcli.inspection.sentences import encode_line
 from seqcli.nn.cells import RecurrentLayer
 from seqcli.nn.loss import output_cross_entropy
 from seqcli.nn.stack import Stack
-from seqcli.tasks.translation import build_model
 
 BATCH_TOKENS = 1000  # target tokens with padding: the states of all layers are held
 
@@ -74,7 +73,7 @@ class GradientFlows(msgspec.Struct, frozen=True):
 
 
 def gradient_flow(
-    loaded: LoadedModel,
+    loaded: LoadedModel[Seq2Seq],
     sources: Sequence[str],
     references: Sequence[str],
     *,
@@ -148,7 +147,7 @@ def _measure(model: Seq2Seq, examples: Sequence[Example], part: str) -> tuple[_N
     """Return the norms by lag and those by layer."""
     by_lag, by_layer = _Norms(), _Norms()
     for indices in token_batches(examples, batch_tokens=BATCH_TOKENS, seed=0, epoch=0):
-        forward = _run(model, make_batch([examples[index] for index in indices]), part)
+        forward = _run(model, pair_batch([examples[index] for index in indices]), part)
         gradient_BSE, *of_outputs = forward.gradients(
             [forward.source_BSE, *chain(*forward.outputs)], forward.outer_BTE
         )
@@ -163,7 +162,7 @@ def _measure(model: Seq2Seq, examples: Sequence[Example], part: str) -> tuple[_N
 class _Forward(NamedTuple):
     """A batch that has gone through the model, with its graph."""
 
-    batch: Batch
+    batch: PairBatch
     source_BSE: Tensor  # embedded, a leaf of the graph
     target_BTE: Tensor  # embedded, a leaf of the graph
     outputs: list[list[Tensor]]  # of each layer of the part: one tensor or more
@@ -177,7 +176,7 @@ class _Forward(NamedTuple):
         )
 
 
-def _run(model: Seq2Seq, batch: Batch, part: str) -> _Forward:
+def _run(model: Seq2Seq, batch: PairBatch, part: str) -> _Forward:
     watched = (model.encoder if part == "encoder" else model.decoder).stack
     with _inputs_as_leaves(model.encoder) as leaves, _kept_outputs(watched) as outputs:
         memory, state = model.encode(batch.source_BS, batch.source_mask_BS)
@@ -187,7 +186,7 @@ def _run(model: Seq2Seq, batch: Batch, part: str) -> _Forward:
     return _Forward(batch, leaves[0], target_BTE, outputs, features_BTE, outer_BTE)
 
 
-def _loss_gradient(model: Seq2Seq, features_BTE: Tensor, batch: Batch) -> Tensor:
+def _loss_gradient(model: Seq2Seq, features_BTE: Tensor, batch: PairBatch) -> Tensor:
     """The loss of a token depends on no features but its own: one pass gives every gradient."""
     leaf_BTE = features_BTE.detach().requires_grad_()
     mask_BT = batch.target_mask_BT
@@ -267,17 +266,13 @@ def _kept_outputs(stack: Stack) -> Iterator[list[list[Tensor]]]:
             handle.remove()
 
 
-def _fresh_model(loaded: LoadedModel, seed: int | None) -> Seq2Seq:
+def _fresh_model(loaded: LoadedModel[Seq2Seq], seed: int | None) -> Seq2Seq:
     torch.manual_seed(loaded.recipe.seed if seed is None else seed)
-    return build_model(
-        loaded.recipe.model,
-        source_tokenizer=loaded.source_tokenizer,
-        target_tokenizer=loaded.target_tokenizer,
-    )
+    return loaded.task.build_model()
 
 
 def _usable_examples(
-    loaded: LoadedModel, sources: Sequence[str], references: Sequence[str], most: int
+    loaded: LoadedModel[Seq2Seq], sources: Sequence[str], references: Sequence[str], most: int
 ) -> list[Example]:
     longest = loaded.recipe.data.max_length
     pairs = (

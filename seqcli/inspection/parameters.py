@@ -2,6 +2,7 @@
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -42,7 +43,7 @@ class ParameterTable(msgspec.Struct, frozen=True, kw_only=True):
     modules: list[ModuleParameters]
 
 
-def parameters_of(loaded: LoadedModel) -> ParameterTable:
+def parameters_of(loaded: LoadedModel[Any]) -> ParameterTable:
     """List the parameters of a model in the order of its modules."""
     rows = _rows(loaded)
     modules = [
@@ -58,7 +59,7 @@ def parameters_of(loaded: LoadedModel) -> ParameterTable:
     )
 
 
-def _rows(loaded: LoadedModel) -> list[Parameter]:
+def _rows(loaded: LoadedModel[Any]) -> list[Parameter]:
     stored = _stored_bytes(loaded.folder / WEIGHTS)
     aliases: dict[int, list[str]] = {}
     for name, parameter in loaded.model.named_parameters(remove_duplicate=False):

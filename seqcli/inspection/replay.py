@@ -38,7 +38,7 @@ class Replay(NamedTuple):
     values: list[Values]  # of each layer
 
 
-def layers_of(loaded: LoadedModel, part: str) -> list[PlacedLayer]:
+def layers_of(loaded: LoadedModel[Any], part: str) -> list[PlacedLayer]:
     """List the layers of the encoder or decoder, from the lowest up."""
     network = loaded.model.encoder if part == "encoder" else loaded.model.decoder
     return [
@@ -50,7 +50,7 @@ def layers_of(loaded: LoadedModel, part: str) -> list[PlacedLayer]:
 
 @torch.inference_mode()
 def replay(
-    loaded: LoadedModel,
+    loaded: LoadedModel[Any],
     part: str,
     layers: Sequence[RecurrentLayer],
     sources: Sequence[Sequence[int]],
@@ -119,7 +119,9 @@ def _watched(layer: RecurrentLayer) -> Iterator[list[tuple[Tensor, State | None]
         handle.remove()
 
 
-def _greedy_targets(loaded: LoadedModel, source_BS: Tensor, mask_BS: Tensor) -> list[list[int]]:
+def _greedy_targets(
+    loaded: LoadedModel[Any], source_BS: Tensor, mask_BS: Tensor
+) -> list[list[int]]:
     found = greedy_search(
         ModelStepper(loaded.model),
         source_BS,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from seqcli.errors import DataError
 from seqcli.inspection.loading import LoadedModel
@@ -16,7 +16,7 @@ def encode_line(tokenizer: Tokenizer, line: str) -> list[int]:
     return tokenizer.encode(line) if line.strip() else []
 
 
-def encode_source(loaded: LoadedModel, text: str, description: str) -> list[int]:
+def encode_source(loaded: LoadedModel[Any], text: str, description: str) -> list[int]:
     """Return the tokens of a sentence. DataError if it has none or more than the model reads."""
     tokens = encode_line(loaded.source_tokenizer, text)
     longest = loaded.recipe.decoding.max_source_length
@@ -31,7 +31,7 @@ def encode_source(loaded: LoadedModel, text: str, description: str) -> list[int]
     return tokens
 
 
-def groups_of(loaded: LoadedModel, items: Iterable[T]) -> Iterator[list[T]]:
+def groups_of(loaded: LoadedModel[Any], items: Iterable[T]) -> Iterator[list[T]]:
     """Give items by the group, as many as the model translates together: a long file fits."""
     rest, size = iter(items), loaded.recipe.decoding.batch_sentences
     return iter(lambda: list(islice(rest, size)), [])

@@ -1,35 +1,101 @@
 """Translation: text to text, by a Seq2Seq model."""
 
-import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from torch import Tensor
+import msgspec
+from torch import Tensor, nn
 
-from seqcli.architectures.seq2seq import Seq2Seq, Seq2SeqConfig, build_seq2seq
-from seqcli.data.batch import Batch, make_batch
-from seqcli.data.batching import token_batches
-from seqcli.data.dataset import Example, ParallelDataset
+from seqcli.architectures.seq2seq import Seq2Seq, build_seq2seq
+from seqcli.data.batch import PairBatch, pair_batch
+from seqcli.data.dataset import Dataset, Example, Text
 from seqcli.decoding.neural_translator import DecodingConfig, NeuralTranslator
 from seqcli.decoding.search import MAX_LENGTH_RATIO
 from seqcli.decoding.step import ModelStepper
-from seqcli.evaluation import Metric
+from seqcli.experiment import TranslationRecipe
 from seqcli.nn.loss import output_cross_entropy
-from seqcli.tokenizers import Tokenizer
-from seqcli.training.report import Sample, Validation
+from seqcli.tasks.base import Task
+from seqcli.tokenizers import Tokenizer, train_tokenizer
 
 SHARE_WITHIN_LENGTH_RATIO = 0.999  # of the training pairs; the rest are likely to be misaligned
 
 
-def build_model(
-    config: Seq2SeqConfig, *, source_tokenizer: Tokenizer, target_tokenizer: Tokenizer
-) -> Seq2Seq:
-    """Build the untrained model for these vocabularies."""
-    return build_seq2seq(
-        config,
-        source_vocabulary_size=len(source_tokenizer.vocabulary),
-        target_vocabulary_size=len(target_tokenizer.vocabulary),
-    )
+class TranslationTask(Task[TranslationRecipe, Seq2Seq]):
+    """From the lines of one file to those of another."""
+
+    @classmethod
+    def learn_tokenizers(cls, recipe: TranslationRecipe, text: Text) -> dict[str, Tokenizer]:
+        """Learn one tokenizer from both sides, or one from each."""
+        sources, targets = text
+        if recipe.target_tokenizer is None:
+            return {"shared": train_tokenizer([*sources, *targets], recipe.tokenizer)}
+        return {
+            "source": train_tokenizer(sources, recipe.tokenizer),
+            "target": train_tokenizer(targets, recipe.target_tokenizer),
+        }
+
+    @property
+    def source_tokenizer(self) -> Tokenizer:
+        return self.tokenizers.get("source") or self.tokenizers["shared"]
+
+    @property
+    def target_tokenizer(self) -> Tokenizer:
+        return self.tokenizers.get("target") or self.tokenizers["shared"]
+
+    def build_model(self) -> Seq2Seq:
+        return build_seq2seq(
+            self.recipe.model,
+            source_vocabulary_size=len(self.source_tokenizer.vocabulary),
+            target_vocabulary_size=len(self.target_tokenizer.vocabulary),
+        )
+
+    def embeddings(self, model: Seq2Seq) -> dict[str, tuple[Tokenizer, nn.Embedding]]:
+        return {
+            "source": (self.source_tokenizer, model.source_embedding),
+            "target": (self.target_tokenizer, model.target_embedding),
+        }
+
+    def encode(self, text: Text, *, alpha: float, seed: int) -> list[Example]:
+        sides = []
+        for place, tokenizer in enumerate((self.source_tokenizer, self.target_tokenizer)):
+            if alpha == 0:
+                sides.append(tokenizer.encode_batch(text[place]))
+            else:  # equal lines of both sides are sampled apart
+                own_seed = 2 * seed + place + 1
+                sides.append(tokenizer.sample_batch(text[place], alpha=alpha, seed=own_seed))
+        return [Example(*pair) for pair in zip(*sides, strict=True)]
+
+    def fitted_recipe(self, dataset: Dataset) -> TranslationRecipe:
+        """Return the recipe with room in decoding for outputs as long as those of the text."""
+        decoding = self.recipe.decoding
+        ratio = max(length_ratio(dataset.best_examples), decoding.max_length_ratio)
+        roomy = msgspec.structs.replace(decoding, max_length_ratio=ratio)
+        return msgspec.structs.replace(self.recipe, decoding=roomy)
+
+    def make_batch(self, examples: Sequence[Example]) -> PairBatch:
+        return pair_batch(examples)
+
+    def loss(self, model: Seq2Seq, batch: PairBatch, *, smoothing: float) -> tuple[Tensor, Tensor]:
+        """Each target token is predicted from those before it."""
+        features_BTE = model(batch.source_BS, batch.source_mask_BS, batch.target_input_BT)
+        return output_cross_entropy(
+            features_BTE[batch.target_mask_BT],
+            model.output_weight,
+            model.output_bias,
+            batch.target_output_BT[batch.target_mask_BT],
+            smoothing=smoothing,
+        )
+
+    def predictor(self, model: Seq2Seq) -> NeuralTranslator:
+        """Greedy search with the model's own modules."""
+        return NeuralTranslator(
+            ModelStepper(model),
+            DecodingConfig(
+                strategy="greedy", max_length_ratio=self.recipe.decoding.max_length_ratio
+            ),
+            source_tokenizer=self.source_tokenizer,
+            target_tokenizer=self.target_tokenizer,
+        )
 
 
 def length_ratio(examples: Sequence[Example]) -> float:
@@ -40,72 +106,3 @@ def length_ratio(examples: Sequence[Example]) -> float:
     tenths = sorted(10 * len(example.target) / len(example.source) for example in examples)
     last = math.ceil(SHARE_WITHIN_LENGTH_RATIO * len(tenths)) - 1
     return max(MAX_LENGTH_RATIO, math.ceil(tenths[last]) / 10)
-
-
-def make_loss(
-    model: Seq2Seq, *, label_smoothing: float
-) -> Callable[[Batch], tuple[Tensor, Tensor]]:
-    """Return the loss over a batch, as `Trainer` wants it: two sums in nats."""
-
-    def loss(batch: Batch) -> tuple[Tensor, Tensor]:
-        features_BTE = model(batch.source_BS, batch.source_mask_BS, batch.target_input_BT)
-        return output_cross_entropy(
-            features_BTE[batch.target_mask_BT],
-            model.output_weight,
-            model.output_bias,
-            batch.target_output_BT[batch.target_mask_BT],
-            smoothing=label_smoothing,
-        )
-
-    return loss
-
-
-def make_validation(
-    model: Seq2Seq,
-    sources: Sequence[str],
-    references: Sequence[str],
-    *,
-    source_tokenizer: Tokenizer,
-    target_tokenizer: Tokenizer,
-    metric: Metric,
-    max_length_ratio: float = MAX_LENGTH_RATIO,
-) -> Callable[[], Validation]:
-    """Return a pass over the validation set: greedy translations, scored by `metric`.
-
-    The sample is the first line, then the second, and so on from one pass to the next.
-    """
-    translator = NeuralTranslator(
-        ModelStepper(model),
-        DecodingConfig(strategy="greedy", max_length_ratio=max_length_ratio),
-        source_tokenizer=source_tokenizer,
-        target_tokenizer=target_tokenizer,
-    )
-    passes = itertools.count()
-
-    def validate() -> Validation:
-        hypotheses = [translation.text for translation in translator.translate(sources)]
-        score = metric.compute(hypotheses, [references])
-        shown = next(passes) % len(sources)
-        sample = Sample(sources[shown], hypotheses[shown], references[shown])
-        return Validation(score.name, score.value, score.signature, sample)
-
-    return validate
-
-
-def make_loss_validation(
-    model: Seq2Seq, dataset: ParallelDataset, *, batch_tokens: int
-) -> Callable[[], Validation]:
-    """Return a pass over the validation set that gives its nats a target token."""
-    loss = make_loss(model, label_smoothing=0.0)
-    examples = dataset.examples(seed=0, epoch=0)
-    groups = token_batches(examples, batch_tokens=batch_tokens, seed=0, epoch=0)
-
-    def validate() -> Validation:
-        nats, tokens = 0.0, 0
-        for indices in groups:
-            batch = make_batch([examples[index] for index in indices]).to(model.output_bias.device)
-            nats += loss(batch)[1].item()
-            tokens += int(batch.target_mask_BT.sum())
-        return Validation("loss", nats / tokens, "nats a target token, teacher forcing")
-
-    return validate

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +45,7 @@ class Trainer:
         config: TrainingConfig,
         *,
         batches: Callable[[int], Sequence[Callable[[], Batch]]],
-        loss: Callable[[Batch], tuple[Tensor, Tensor]],
+        loss: Callable[[Any], tuple[Tensor, Tensor]],
         validate: Callable[[], Validation],
         publish: Callable[[ValidationReport], None],
         higher_is_better: bool,

@@ -17,7 +17,7 @@ from seqcli.training.schedule import learning_rate_factor, warmup_within
 class Updater:
     """Moves the weights of `model` against the gradient, and their slow average after them.
 
-    `loss(batch)` returns two sums over the batch's target tokens, in nats: the loss and the
+    `loss(batch)` returns two sums over the batch's targets, in nats: the loss and the
     negative log-likelihood.
     """
 
@@ -26,7 +26,7 @@ class Updater:
         model: nn.Module,
         config: TrainingConfig,
         *,
-        loss: Callable[[Batch], tuple[Tensor, Tensor]],
+        loss: Callable[[Any], tuple[Tensor, Tensor]],
     ) -> None:
         self._model = model
         self._config = config
@@ -64,15 +64,15 @@ class Updater:
         bfloat16 = self._dtype == torch.bfloat16
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16):
             loss, negative_log_likelihood = self._loss(batch)
-        tokens = batch.target_mask_BT.sum()
+        targets = batch.num_targets
         self._optimizer.zero_grad(set_to_none=True)
-        (loss / tokens).backward()
+        (loss / targets).backward()
         del loss  # and with it what the steps of loops have kept for their gradients
         norm = nn.utils.clip_grad_norm_(self._parameters, self._config.clip_norm, foreach=True)
         self._optimizer.step()
         self.step += 1
         self.average.update(self.step)
-        meter.add(nats=negative_log_likelihood.detach(), tokens=tokens, gradient_norm=norm)
+        meter.add(nats=negative_log_likelihood.detach(), tokens=targets, gradient_norm=norm)
 
     def state(self) -> dict[str, Any]:
         """All that the next update depends on, random numbers included."""

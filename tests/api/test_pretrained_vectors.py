@@ -13,7 +13,7 @@ from seqcli.architectures.seq2seq import Seq2Seq
 from seqcli.bundle import TRAINING, read_bundle, read_facts
 from seqcli.errors import ConfigError, DataError, OutputError, UsageError
 from seqcli.experiment import Recipe
-from seqcli.tasks.translation import build_model
+from seqcli.tasks.translation import TranslationTask
 from seqcli.tokenizers import Tokenizer, TokenizerConfig, train_tokenizer
 from seqcli.training.interruption import Interrupted
 from tests.api.trainings import Corpus, Recorder, ask_to_stop_at, recipe_of, train_at
@@ -46,17 +46,12 @@ def loaded(
 ) -> tuple[Seq2Seq, Seq2Seq]:
     """The model as it is built, and the same with the vectors."""
     models = []
+    task = TranslationTask(recipe, {"source": source, "target": target})
     for with_vectors in (False, True):
         torch.manual_seed(1)
-        model = build_model(recipe.model, source_tokenizer=source, target_tokenizer=target)
+        model = task.build_model()
         if with_vectors:
-            load_vectors(
-                recipe,
-                model,
-                source_tokenizer=source,
-                target_tokenizer=target,
-                reporter=recorder,
-            )
+            load_vectors(recipe, task.embeddings(model), reporter=recorder)
         models.append(model)
     return models[0], models[1]
 

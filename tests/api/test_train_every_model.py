@@ -7,10 +7,9 @@ import torch
 
 from seqcli.api.translate import load_translator
 from seqcli.bundle import read_bundle
-from seqcli.data.dataset import ParallelDataset
 from seqcli.experiment import Recipe
-from seqcli.tasks.translation import build_model, make_loss_validation
-from seqcli.text.lines import read_lines
+from seqcli.inspection.loading import load_seq2seq
+from seqcli.text.parallel import read_parallel
 from seqcli.training.interruption import Interrupted
 from tests.api.trainings import Corpus, Recorder, ask_to_stop_at, recipe_of, train_at
 from tests.contracts.models import assignments_of
@@ -59,15 +58,9 @@ def test_what_is_loaded_back_has_the_loss_that_was_validated_and_translates(
     recipe = recipe_for(name, corpus)
     facts = train_at(tmp_path / "model", recipe)
     bundle = read_bundle(tmp_path / "model")
-    tokenizers = {
-        "source_tokenizer": bundle.source_tokenizer,
-        "target_tokenizer": bundle.target_tokenizer,
-    }
-    model = build_model(recipe.model, **tokenizers).eval()
-    model.load_state_dict(bundle.weights, strict=False)
-    assert bundle.weights.keys() == dict(model.named_parameters()).keys()
-    dataset = ParallelDataset(*(list(read_lines(path)) for path in corpus["valid"]), **tokenizers)
-    validate = make_loss_validation(model, dataset, batch_tokens=recipe.training.batch_tokens)
+    loaded = load_seq2seq(str(tmp_path / "model"))
+    assert bundle.weights.keys() == dict(loaded.model.named_parameters()).keys()
+    validate = loaded.task.validation(loaded.model, read_parallel(*corpus["valid"]))
     with torch.inference_mode():
         assert validate().score == facts.scores[0].value
 

@@ -129,7 +129,7 @@ def test_a_folder_that_is_no_model_is_left_alone(
         ("test", 0, "a\n", "has 1 lines but"),
         ("train", 0, "", "train.source is empty"),
         ("test", 1, "", "is empty"),
-        ("train", 0, "\n" * 40, "none of the 40 training pairs can be used"),
+        ("train", 0, "\n" * 40, "none of the 40 pairs can be used"),
     ],
 )
 def test_a_fault_of_the_data_shows_before_an_existing_model_is_deleted(

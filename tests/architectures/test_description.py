@@ -7,14 +7,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from seqcli.architectures.description import ModelDescription, describe_model
-from seqcli.architectures.seq2seq import (
-    TIES,
-    DecoderConfig,
-    EncoderConfig,
-    Seq2Seq,
-    Seq2SeqConfig,
-    build_seq2seq,
-)
+from seqcli.architectures.recurrent import DecoderConfig, EncoderConfig
+from seqcli.architectures.seq2seq import TIES, Seq2Seq, Seq2SeqConfig, build_seq2seq
 from seqcli.nn.attention import ATTENTIONS
 from seqcli.nn.bridge import BRIDGES
 from seqcli.nn.cells import CELLS

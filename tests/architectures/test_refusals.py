@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from seqcli.architectures.recurrent import MOST_LAYERS
-from seqcli.architectures.seq2seq import DecoderConfig, EncoderConfig, Seq2SeqConfig
+from seqcli.architectures.recurrent import MOST_LAYERS, DecoderConfig, EncoderConfig
+from seqcli.architectures.seq2seq import Seq2SeqConfig
 from seqcli.errors import ConfigError
 from seqcli.experiment import Recipe, resolve_recipe
 

@@ -8,14 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqcli.architectures.seq2seq import (
-    TIES,
-    DecoderConfig,
-    EncoderConfig,
-    Seq2Seq,
-    Seq2SeqConfig,
-    build_seq2seq,
-)
+from seqcli.architectures.recurrent import DecoderConfig, EncoderConfig
+from seqcli.architectures.seq2seq import TIES, Seq2Seq, Seq2SeqConfig, build_seq2seq
 from seqcli.nn.attention import ATTENTIONS, NO_ATTENTION
 from seqcli.nn.cells import CELLS
 from seqcli.nn.stacks import STACKS

@@ -4,7 +4,9 @@ import math
 import random
 from pathlib import Path
 
-from seqcli.data.dataset import Example, ParallelDataset
+from seqcli.data.dataset import Example
+from seqcli.experiment import TranslationRecipe
+from seqcli.tasks.translation import TranslationTask
 from seqcli.text.lines import read_lines
 from seqcli.text.parallel import read_parallel
 from seqcli.tokenizers import UNK, TokenizerConfig, train_tokenizer
@@ -62,14 +64,13 @@ def training_examples() -> list[Example]:
     """Return token ids of German and English captions, in a joint vocabulary of 8,000."""
     if not has_multi30k():
         return _made_up_examples()
-    sources, targets = read_parallel(MULTI30K / "train.de", MULTI30K / "train.en")
-    sample = [*sources[:LINES_FOR_TOKENIZER], *targets[:LINES_FOR_TOKENIZER]]
+    text = read_parallel(MULTI30K / "train.de", MULTI30K / "train.en")
+    sample = [line for lines in text for line in lines[:LINES_FOR_TOKENIZER]]
     tokenizer = train_tokenizer(
         sample, TokenizerConfig(kind="unigram", vocabulary_size=VOCABULARY_SIZE)
     )
-    return ParallelDataset(
-        sources, targets, source_tokenizer=tokenizer, target_tokenizer=tokenizer
-    ).examples(seed=0, epoch=0)
+    task = TranslationTask(TranslationRecipe(), {"shared": tokenizer})
+    return task.dataset(text, sampled=False).best_examples
 
 
 def test_lines() -> list[str]:

@@ -28,8 +28,8 @@ from seqcli.bundle import (
 from seqcli.config import from_dict
 from seqcli.decoding.neural_translator import NeuralTranslator
 from seqcli.errors import ModelError
-from seqcli.experiment import Recipe
-from seqcli.tasks.translation import build_model
+from seqcli.experiment import TranslationRecipe
+from seqcli.tasks.translation import TranslationTask
 from seqcli.tokenizers import EOS, TokenizerConfig, train_tokenizer
 from tests.benchmarks.corpus import VOCABULARY_SIZE, test_lines
 from tests.benchmarks.plain_loop import PlainModel, PlainTranslator
@@ -76,9 +76,9 @@ def write_random_model(folder: Path, lines: list[str]) -> None:
     tokenizer = train_tokenizer(
         [*lines, " ".join(fillers)], TokenizerConfig(kind="words", vocabulary_size=VOCABULARY_SIZE)
     )
-    recipe = Recipe()
+    recipe = TranslationRecipe()
     torch.manual_seed(1)
-    model = build_model(recipe.model, source_tokenizer=tokenizer, target_tokenizer=tokenizer)
+    model = TranslationTask(recipe, {"shared": tokenizer}).build_model()
     weights = {name: tensor.detach() for name, tensor in model.named_parameters()}
     weights["output_bias"][EOS] = NEVER
     save_tokenizers(folder, {"shared": tokenizer})
@@ -189,7 +189,7 @@ def plain_round(model: str, lines: list[str], batch_sentences: int) -> Round:
 @functools.cache
 def _plain_translator(model: str) -> PlainTranslator:
     bundle = read_bundle(find_model(model))
-    recipe = from_dict(bundle.facts.recipe, Recipe, origin=model)
+    recipe = from_dict(bundle.facts.recipe, TranslationRecipe, origin=model)
     plain = PlainModel(recipe.model, len(bundle.target_tokenizer.vocabulary))
     plain.take_weights(bundle.weights)
     return PlainTranslator(

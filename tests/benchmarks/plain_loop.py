@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from seqcli.architectures.seq2seq import DecoderConfig, EncoderConfig, Seq2SeqConfig
+from seqcli.architectures.recurrent import DecoderConfig, EncoderConfig
+from seqcli.architectures.seq2seq import Seq2SeqConfig
 from seqcli.data.batch import Batch, source_tensors
 from seqcli.decoding.search import MAX_LENGTH_RATIO, longest_output
 from seqcli.tokenizers import BOS, EOS, PAD, Tokenizer

@@ -6,18 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqcli.architectures.seq2seq import (
-    DecoderConfig,
-    EncoderConfig,
-    Seq2Seq,
-    Seq2SeqConfig,
-    build_seq2seq,
-)
-from seqcli.data.batch import make_batch, source_tensors
+from seqcli.architectures.recurrent import DecoderConfig, EncoderConfig
+from seqcli.architectures.seq2seq import Seq2Seq, Seq2SeqConfig, build_seq2seq
+from seqcli.data.batch import pair_batch, source_tensors
 from seqcli.data.dataset import Example
 from seqcli.decoding.greedy import greedy_search
 from seqcli.decoding.step import ModelStepper
-from seqcli.tasks.translation import make_loss
+from seqcli.experiment import TranslationRecipe
+from seqcli.tasks.translation import TranslationTask
 from tests.benchmarks.plain_loop import PlainModel, greedy_tokens
 
 VOCABULARY_SIZE = 30
@@ -50,8 +46,9 @@ def examples() -> list[Example]:
 @pytest.mark.parametrize(("layers", "stack"), [(1, "residual"), (2, "residual"), (2, "plain")])
 def test_loss_and_size_of_the_gradient_equal_those_of_our_model(layers: int, stack: str) -> None:
     ours, plain = both(layers, stack)
-    batch = make_batch(examples())
-    our_loss = make_loss(ours, label_smoothing=0.0)(batch)[0] / batch.target_mask_BT.sum()
+    batch = pair_batch(examples())
+    task = TranslationTask(TranslationRecipe(), {})
+    our_loss = task.loss(ours, batch, smoothing=0.0)[0] / batch.num_targets
     plain_loss = plain.loss(batch)
     torch.testing.assert_close(plain_loss, our_loss)
     our_loss.backward()

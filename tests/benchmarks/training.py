@@ -14,11 +14,13 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from seqcli.architectures.seq2seq import EncoderConfig, Seq2Seq, Seq2SeqConfig, build_seq2seq
-from seqcli.data.batch import Batch, make_batch
+from seqcli.architectures.recurrent import EncoderConfig
+from seqcli.architectures.seq2seq import Seq2Seq, Seq2SeqConfig, build_seq2seq
+from seqcli.data.batch import PairBatch, pair_batch
 from seqcli.data.batching import token_batches
 from seqcli.data.dataset import Example
-from seqcli.tasks.translation import make_loss
+from seqcli.experiment import TranslationRecipe
+from seqcli.tasks.translation import TranslationTask
 from seqcli.training.checkpoint import CheckpointFolder
 from seqcli.training.config import TrainingConfig
 from seqcli.training.memory import bound_kernel_cache, keep_freed_memory
@@ -89,12 +91,12 @@ def plain_round(layers: int, groups: Groups) -> Round:
     step = _plain_step(layers)
     start = time.perf_counter()
     for group in groups:
-        step(make_batch(group))
+        step(pair_batch(group))
     return finished(_num_tokens(groups), time.perf_counter() - start)
 
 
 @functools.cache
-def _plain_step(layers: int) -> Callable[[Batch], float]:
+def _plain_step(layers: int) -> Callable[[PairBatch], float]:
     torch.manual_seed(1)
     model = PlainModel(_model_config(layers), VOCABULARY_SIZE).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
@@ -106,9 +108,9 @@ def our_round(layers: int, groups: Groups) -> Round:
     model = _our_model(layers)
     clock: list[float] = []
 
-    def batches(epoch: int) -> Sequence[Callable[[], Batch]]:
+    def batches(epoch: int) -> Sequence[Callable[[], PairBatch]]:
         clock.append(time.perf_counter())
-        return [partial(make_batch, group) for group in groups]
+        return [partial(pair_batch, group) for group in groups]
 
     def validate() -> Validation:
         clock.append(time.perf_counter())
@@ -119,7 +121,7 @@ def our_round(layers: int, groups: Groups) -> Round:
             model,
             CONFIG,
             batches=batches,
-            loss=make_loss(model, label_smoothing=CONFIG.label_smoothing),
+            loss=partial(TranslationTask(TranslationRecipe(), {}).loss, model, smoothing=0.0),
             validate=validate,
             publish=lambda report: None,
             higher_is_better=True,

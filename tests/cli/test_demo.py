@@ -13,7 +13,7 @@ from seqcli.cli.demo import MARK, demo, part_of, read_dictionary, run, write_par
 from seqcli.cli.main import main
 from seqcli.config import from_dict, read_toml
 from seqcli.errors import DataError, OutputError
-from seqcli.experiment import Recipe
+from seqcli.experiment import TranslationRecipe
 from seqcli.text.lines import read_lines
 
 SIZES = ["embedding_size=8", "encoder.size=8", "encoder.layers=1", "decoder.size=16"]
@@ -188,6 +188,6 @@ def test_whatever_ends_the_demo_is_told_in_a_line(
 
 def test_the_recipe_is_one_and_the_card_names_its_command() -> None:
     folder = shipped_models_folder() / "g2p"
-    recipe = from_dict(read_toml(folder / "recipe.toml"), Recipe, origin="recipe")
+    recipe = from_dict(read_toml(folder / "recipe.toml"), TranslationRecipe, origin="recipe")
     assert (recipe.tokenizer.kind, recipe.evaluation.metric) == ("characters", "accuracy")
     assert "seqcli train models/g2p/recipe.toml" in (folder / "README.md").read_text()

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from seqcli.architectures.seq2seq import TIES, DecoderConfig, EncoderConfig, Seq2SeqConfig
+from seqcli.architectures.recurrent import DecoderConfig, EncoderConfig
+from seqcli.architectures.seq2seq import TIES, Seq2SeqConfig
 from seqcli.nn.attention import ATTENTIONS
 from seqcli.nn.bridge import BRIDGES
 from seqcli.nn.cells import CELLS

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from seqcli.architectures.seq2seq import Seq2Seq, build_seq2seq
-from seqcli.data.batch import Batch, make_batch
+from seqcli.data.batch import PairBatch, pair_batch
 from seqcli.data.dataset import Example
-from seqcli.experiment import ARCHITECTURES
-from seqcli.tasks.translation import make_loss
+from seqcli.experiment import TranslationRecipe
+from seqcli.tasks.translation import TranslationTask
 from seqcli.tokenizers.vocabulary import UNK
 from tests.contracts.models import CHOICES, SETTINGS, config_of
 
@@ -28,21 +28,21 @@ def build(name: str, **settings: object) -> Seq2Seq:
     )
 
 
-def random_batch() -> Batch:
+def loss_of(model: Seq2Seq, batch: PairBatch, *, smoothing: float) -> tuple[Tensor, Tensor]:
+    return TranslationTask(TranslationRecipe(), {}).loss(model, batch, smoothing=smoothing)
+
+
+def random_batch() -> PairBatch:
     def sentence() -> list[int]:
         length = int(torch.randint(2, 8, ()))
         return torch.randint(UNK + 1, VOCABULARY, (length,)).tolist()
 
-    return make_batch([Example(sentence(), sentence()) for _ in range(8)])
+    return pair_batch([Example(sentence(), sentence()) for _ in range(8)])
 
 
-def features(model: nn.Module, batch: Batch) -> Tensor:
+def features(model: nn.Module, batch: PairBatch) -> Tensor:
     features_BTE: Tensor = model(batch.source_BS, batch.source_mask_BS, batch.target_input_BT)
     return features_BTE
-
-
-def test_the_models_are_of_all_architectures() -> None:
-    assert ARCHITECTURES == ("seq2seq",)
 
 
 @pytest.mark.parametrize("key", CHOICES)
@@ -54,7 +54,7 @@ def test_every_choice_is_that_of_a_model(key: str) -> None:
 @each_model
 def test_gradient_reaches_every_parameter(name: str) -> None:
     model = build(name)
-    make_loss(model, label_smoothing=0.1)(random_batch())[0].backward()
+    loss_of(model, random_batch(), smoothing=0.1)[0].backward()
     for parameter_name, parameter in model.named_parameters():
         assert parameter.grad is not None, parameter_name
         assert parameter.grad.abs().sum() > 0, parameter_name
@@ -63,12 +63,11 @@ def test_gradient_reaches_every_parameter(name: str) -> None:
 @each_model
 def test_eight_random_pairs_are_learned_by_heart(name: str) -> None:
     model, batch = build(name), random_batch()
-    loss = make_loss(model, label_smoothing=0.0)
     tokens = batch.target_mask_BT.sum()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     for _ in range(200):
         optimizer.zero_grad()
-        nats = loss(batch)[0] / tokens
+        nats = loss_of(model, batch, smoothing=0.0)[0] / tokens
         nats.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -102,8 +101,7 @@ def test_the_loss_of_a_batch_is_the_sum_over_its_pairs(name: str) -> None:
     """So that neither padding nor the neighbours in a batch count."""
     model = build(name)
     pairs = [Example([5, 6, 7, 8, 9], [4]), Example([10], [11, 12, 13, 14]), Example([4, 5], [6])]
-    loss = make_loss(model, label_smoothing=0.1)
-    together = loss(make_batch(pairs))
-    alone = [loss(make_batch([pair])) for pair in pairs]
+    together = loss_of(model, pair_batch(pairs), smoothing=0.1)
+    alone = [loss_of(model, pair_batch([pair]), smoothing=0.1) for pair in pairs]
     expected = [sum(sums) for sums in zip(*alone, strict=True)]
     torch.testing.assert_close(list(together), expected)

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqcli.data.batch import make_batch, pad_rows, source_tensors
+from seqcli.data.batch import pad_rows, pair_batch, source_tensors
 from seqcli.data.dataset import Example
 from seqcli.tokenizers.vocabulary import BOS, EOS, PAD, UNK
 
@@ -14,7 +14,7 @@ some_examples = st.lists(st.builds(Example, ids, ids), min_size=1, max_size=5)
 
 @given(some_examples)
 def test_rows_are_marked_shifted_padded_and_in_order(examples: list[Example]) -> None:
-    batch = make_batch(examples)
+    batch = pair_batch(examples)
     longest_source = max(len(source) for source, _ in examples) + 1
     longest_target = max(len(target) for _, target in examples) + 1
     for row, (source, target) in enumerate(examples):
@@ -34,7 +34,7 @@ def test_rows_are_marked_shifted_padded_and_in_order(examples: list[Example]) ->
 
 @given(some_examples)
 def test_each_input_but_the_first_is_the_output_before(examples: list[Example]) -> None:
-    batch = make_batch(examples)
+    batch = pair_batch(examples)
     following_BT = batch.target_input_BT[:, 1:]
     real_BT = batch.target_mask_BT[:, 1:]
     assert torch.equal(following_BT[real_BT], batch.target_output_BT[:, :-1][real_BT])
@@ -42,7 +42,7 @@ def test_each_input_but_the_first_is_the_output_before(examples: list[Example]) 
 
 def test_sources_alone_are_padded_as_in_a_batch() -> None:
     examples = [Example([7, 8, 9], [5]), Example([6], [5, 5])]
-    batch = make_batch(examples)
+    batch = pair_batch(examples)
     source_BS, mask_BS = source_tensors([example.source for example in examples])
     assert torch.equal(source_BS, batch.source_BS)
     assert torch.equal(mask_BS, batch.source_mask_BS)
@@ -59,5 +59,5 @@ def test_ids_are_int64() -> None:
 
 
 def test_moving_a_batch_moves_every_tensor() -> None:
-    batch = make_batch([Example([5], [6])]).to(torch.device("meta"))
+    batch = pair_batch([Example([5], [6])]).to(torch.device("meta"))
     assert {tensor.device.type for tensor in batch} == {"meta"}

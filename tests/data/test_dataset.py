@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from seqcli.data.dataset import Example, ParallelDataset
+from seqcli.data.dataset import Dataset, Example
 from seqcli.errors import DataError
+from seqcli.experiment import TranslationRecipe
+from seqcli.tasks.translation import TranslationTask
 from seqcli.tokenizers import Tokenizer, TokenizerConfig, train_tokenizer
 
 LINES = [
@@ -33,15 +35,10 @@ def dataset(
     *,
     sampling: float = 0.0,
     max_length: int = 200,
-) -> ParallelDataset:
-    return ParallelDataset(
-        sources,
-        targets,
-        source_tokenizer=tokenizer,
-        target_tokenizer=tokenizer,
-        sampling=sampling,
-        max_length=max_length,
-    )
+) -> Dataset:
+    encode = TranslationTask(TranslationRecipe(), {"shared": tokenizer}).encode
+    text = (list(sources), list(targets))
+    return Dataset(text, encode, sampling=sampling, max_length=max_length)
 
 
 def test_pairs_are_encoded_in_the_order_of_the_files(characters: Tokenizer) -> None:
@@ -55,9 +52,8 @@ def test_pairs_are_encoded_in_the_order_of_the_files(characters: Tokenizer) -> N
 
 
 def test_each_side_has_its_own_tokenizer(characters: Tokenizer, subwords: Tokenizer) -> None:
-    pairs = ParallelDataset(
-        LINES, LINES, source_tokenizer=characters, target_tokenizer=subwords, sampling=0.0
-    )
+    tokenizers = {"source": characters, "target": subwords}
+    pairs = Dataset((LINES, LINES), TranslationTask(TranslationRecipe(), tokenizers).encode)
     for line, example in zip(LINES, pairs.examples(seed=1, epoch=0), strict=True):
         assert example == (characters.encode(line), subwords.encode(line))
 
@@ -78,7 +74,7 @@ def test_empty_and_long_pairs_are_left_out_and_counted(characters: Tokenizer) ->
 def test_no_pair_left_is_refused_with_the_reasons(
     sources: list[str], counts: str, characters: Tokenizer
 ) -> None:
-    with pytest.raises(DataError, match=rf"none of the {len(sources)} training pairs.*{counts}"):
+    with pytest.raises(DataError, match=rf"none of the {len(sources)} pairs.*{counts}"):
         dataset(characters, sources, sources, max_length=3)
 
 

@@ -9,13 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqcli.architectures.seq2seq import (
-    DecoderConfig,
-    EncoderConfig,
-    Seq2Seq,
-    Seq2SeqConfig,
-    build_seq2seq,
-)
+from seqcli.architectures.recurrent import DecoderConfig, EncoderConfig
+from seqcli.architectures.seq2seq import Seq2Seq, Seq2SeqConfig, build_seq2seq
 from seqcli.data.batch import source_tensors
 from seqcli.decoding import beam, greedy, search
 from seqcli.decoding.step import Rows

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from seqcli.architectures.seq2seq import Seq2Seq
-from seqcli.data.batch import Batch, make_batch
+from seqcli.data.batch import PairBatch, pair_batch
 from seqcli.data.dataset import Example
 from seqcli.errors import ConfigError, DataError
 from seqcli.inspection import gradients as room
@@ -25,7 +25,6 @@ from seqcli.inspection.gradients import (
 from seqcli.inspection.loading import LoadedModel
 from seqcli.nn.cells import CELLS, RecurrentLayer
 from seqcli.nn.stacks import STACKS
-from seqcli.tasks.translation import build_model
 from tests.inspection.models import SOURCES, TARGETS, untrained_model
 
 STEP = 1e-5  # of finite differences
@@ -54,7 +53,7 @@ def example_of(loaded: LoadedModel, source: str, target: str) -> Example:
     return Example(loaded.source_tokenizer.encode(source), loaded.target_tokenizer.encode(target))
 
 
-def token_losses(model: Seq2Seq, batch: Batch) -> Tensor:
+def token_losses(model: Seq2Seq, batch: PairBatch) -> Tensor:
     """The plain formula, through the model's own forward."""
     features_BTE = model(batch.source_BS, batch.source_mask_BS, batch.target_input_BT)
     logits_BTV = features_BTE @ model.output_weight.T + model.output_bias
@@ -63,7 +62,7 @@ def token_losses(model: Seq2Seq, batch: Batch) -> Tensor:
     )
 
 
-def differences(model: Seq2Seq, batch: Batch, module: nn.Module) -> Tensor:
+def differences(model: Seq2Seq, batch: PairBatch, module: nn.Module) -> Tensor:
     """The gradient of each token's loss by what the module gives, by finite differences.
 
     There is one sentence; a batch has it again and again, with another number nudged in each row.
@@ -79,7 +78,7 @@ def differences(model: Seq2Seq, batch: Batch, module: nn.Module) -> Tensor:
             return (states, *output[1:]) if isinstance(output, tuple) else states
 
         handle = module.register_forward_hook(add)
-        losses = token_losses(model, Batch(*(part.repeat(len(nudges), 1) for part in batch)))
+        losses = token_losses(model, PairBatch(*(part.repeat(len(nudges), 1) for part in batch)))
         handle.remove()
         return losses
 
@@ -106,7 +105,7 @@ class TestByLag:
         loaded = untrained_model(**settings, tie_embeddings="none")
         flow = gradient_flow(loaded, SOURCES[3:], TARGETS[:1], part="encoder")
         model = copy.deepcopy(loaded.model).double()
-        batch = make_batch([example_of(loaded, SOURCES[3], TARGETS[0])])
+        batch = pair_batch([example_of(loaded, SOURCES[3], TARGETS[0])])
         gradient_TSE = differences(model, batch, model.source_embedding) / model.source_scale
         expected_S = gradient_TSE.sum(0).norm(dim=1).flip(0)
         torch.testing.assert_close(norms(flow), expected_S, rtol=1e-6, atol=1e-9)
@@ -119,7 +118,7 @@ class TestByLag:
         loaded = untrained_model(**settings, tie_embeddings="none")
         flow = gradient_flow(loaded, SOURCES[:1], TARGETS[:1])
         model = copy.deepcopy(loaded.model).double()
-        batch = make_batch([example_of(loaded, SOURCES[0], TARGETS[0])])
+        batch = pair_batch([example_of(loaded, SOURCES[0], TARGETS[0])])
         gradient_TTE = differences(model, batch, model.target_embedding) / model.target_scale
         norm_TT = gradient_TTE.norm(dim=2)
         expected_K = torch.stack([norm_TT.diagonal(-lag).mean() for lag in range(4)])
@@ -135,7 +134,7 @@ class TestByLag:
         )
         flow = gradient_flow(loaded, SOURCES[:1], TARGETS[:1])
         model = copy.deepcopy(loaded.model).double()
-        batch = make_batch([example_of(loaded, SOURCES[0], TARGETS[0])])
+        batch = pair_batch([example_of(loaded, SOURCES[0], TARGETS[0])])
         w, u, *biases = (
             float(weight.sum()) for weight in model.decoder.stack.layers[0].parameters()
         )
@@ -168,7 +167,7 @@ class TestByLayer:
         loaded = untrained_model(**MODELS[stack])
         flow = gradient_flow(loaded, SOURCES[:1], TARGETS[:1], part=part)
         model = copy.deepcopy(loaded.model).double()
-        batch = make_batch([example_of(loaded, SOURCES[0], TARGETS[0])])
+        batch = pair_batch([example_of(loaded, SOURCES[0], TARGETS[0])])
         expected = []
         for layer in getattr(model, part).stack.layers:
             watched = [one for one in layer.modules() if isinstance(one, RecurrentLayer)]
@@ -212,11 +211,7 @@ class TestModel:
     def test_fresh_weights_are_those_that_a_training_by_this_seed_begins_with(self) -> None:
         loaded = untrained_model()
         torch.manual_seed(7)
-        begun = build_model(
-            loaded.recipe.model,
-            source_tokenizer=loaded.source_tokenizer,
-            target_tokenizer=loaded.target_tokenizer,
-        )
+        begun = loaded.task.build_model()
         flow = gradient_flow(loaded, SOURCES, TARGETS, untrained=True, seed=7)
         expected = gradient_flow(replace(loaded, model=begun), SOURCES, TARGETS)
         assert flow.lags == expected.lags
@@ -236,7 +231,7 @@ class TestModel:
 
     def test_no_hook_stays_behind_when_a_pass_fails(self) -> None:
         model = untrained_model().model
-        batch = make_batch([Example([4], [10**6])])
+        batch = pair_batch([Example([4], [10**6])])
         with pytest.raises(IndexError):
             room._run(model, batch, "decoder")
         hooks = [(one._forward_hooks, one._forward_pre_hooks) for one in model.modules()]

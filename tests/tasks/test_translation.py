@@ -1,22 +1,20 @@
 import math
+from typing import Any
 
 import pytest
 import torch
 
-from seqcli.architectures.seq2seq import DecoderConfig, EncoderConfig, Seq2Seq, Seq2SeqConfig
-from seqcli.data.batch import make_batch
-from seqcli.data.dataset import Example, ParallelDataset
+from seqcli.architectures.recurrent import DecoderConfig, EncoderConfig
+from seqcli.architectures.seq2seq import Seq2Seq, Seq2SeqConfig
+from seqcli.data.batch import pair_batch
+from seqcli.data.dataset import Example
 from seqcli.decoding.neural_translator import DecodingConfig, NeuralTranslator
 from seqcli.decoding.step import ModelStepper
 from seqcli.evaluation import METRICS
-from seqcli.tasks.translation import (
-    build_model,
-    length_ratio,
-    make_loss,
-    make_loss_validation,
-    make_validation,
-)
+from seqcli.experiment import EvaluationConfig, TranslationRecipe
+from seqcli.tasks.translation import TranslationTask, length_ratio
 from seqcli.tokenizers import EOS, Tokenizer, TokenizerConfig, train_tokenizer
+from seqcli.training.config import TrainingConfig
 from tests.decoding.steppers import forced_log_probabilities, random_sources, tiny_model
 
 SOURCES = ["ein Hund", "ein Mann und zwei Hunde", "Regen", "der Mann sieht den Hund"]
@@ -31,6 +29,11 @@ def words(lines: list[str]) -> Tokenizer:
     return train_tokenizer(lines, TokenizerConfig(kind="words", byte_fallback=False))
 
 
+def task_of(**sections: Any) -> TranslationTask:
+    recipe = TranslationRecipe(**sections)
+    return TranslationTask(recipe, {"source": words(SOURCES), "target": words(TARGETS)})
+
+
 def surprise(model: Seq2Seq, pair: Example, smoothing: float = 0.0) -> float:
     """Nats of one target with its end of sentence, alone and without a chunk or a mask."""
     target = [*pair.target, EOS]
@@ -41,7 +44,6 @@ def surprise(model: Seq2Seq, pair: Example, smoothing: float = 0.0) -> float:
 
 
 def test_a_model_has_the_sizes_of_both_vocabularies() -> None:
-    source_tokenizer, target_tokenizer = words(SOURCES), words(TARGETS)
     config = Seq2SeqConfig(
         tie_embeddings="none",
         embedding_size=6,
@@ -50,12 +52,12 @@ def test_a_model_has_the_sizes_of_both_vocabularies() -> None:
         decoder=DecoderConfig(size=5),
         attention="additive",
     )
-    model = build_model(
-        config, source_tokenizer=source_tokenizer, target_tokenizer=target_tokenizer
-    )
-    assert model.source_embedding.weight.shape == (len(source_tokenizer.vocabulary), 6)
-    assert model.target_embedding.weight.shape == (len(target_tokenizer.vocabulary), 7)
-    assert model.output_weight.shape == (len(target_tokenizer.vocabulary), 7)
+    task = task_of(model=config)
+    model = task.build_model()
+    target_size = len(task.target_tokenizer.vocabulary)
+    assert model.source_embedding.weight.shape == (len(task.source_tokenizer.vocabulary), 6)
+    assert model.target_embedding.weight.shape == (target_size, 7)
+    assert model.output_weight.shape == (target_size, 7)
     assert model.word_dropout == config.word_dropout
 
 
@@ -81,7 +83,7 @@ def test_one_pair_in_a_thousand_may_exceed_the_length_ratio() -> None:
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_the_loss_of_a_batch_is_the_sum_of_that_of_its_sentences(smoothing: float) -> None:
     model = tiny_model()
-    loss, negative_log_likelihood = make_loss(model, label_smoothing=smoothing)(make_batch(PAIRS))
+    loss, negative_log_likelihood = task_of().loss(model, pair_batch(PAIRS), smoothing=smoothing)
     expected = sum(surprise(model, pair, smoothing) for pair in PAIRS)
     assert loss.item() == pytest.approx(expected, rel=1e-5)
     expected = sum(surprise(model, pair) for pair in PAIRS)
@@ -90,11 +92,13 @@ def test_the_loss_of_a_batch_is_the_sum_of_that_of_its_sentences(smoothing: floa
 
 @pytest.mark.parametrize("batch_tokens", [1, 20, 1000])
 def test_the_loss_of_a_validation_set_is_the_mean_over_its_tokens(batch_tokens: int) -> None:
-    tokenizers = {"source_tokenizer": words(SOURCES), "target_tokenizer": words(TARGETS)}
+    task = task_of(
+        training=TrainingConfig(batch_tokens=batch_tokens),
+        evaluation=EvaluationConfig(metric="loss"),
+    )
     model = tiny_model(vocabulary=20)
-    dataset = ParallelDataset(SOURCES, TARGETS, **tokenizers)
-    validation = make_loss_validation(model, dataset, batch_tokens=batch_tokens)()
-    examples = dataset.examples(seed=0, epoch=0)
+    validation = task.validation(model, (SOURCES, TARGETS))()
+    examples = task.encode((SOURCES, TARGETS), alpha=0.0, seed=0)
     nats = sum(surprise(model, example) for example in examples)
     tokens = sum(len(example.target) + 1 for example in examples)
     assert validation.metric == "loss"
@@ -104,12 +108,17 @@ def test_the_loss_of_a_validation_set_is_the_mean_over_its_tokens(batch_tokens: 
 
 @pytest.mark.parametrize("name", ["chrf", "wer"])
 def test_a_validation_scores_greedy_translations(name: str) -> None:
-    tokenizers = {"source_tokenizer": words(SOURCES), "target_tokenizer": words(TARGETS)}
-    size = len(tokenizers["target_tokenizer"].vocabulary)
+    task = task_of(evaluation=EvaluationConfig(metric=name))
+    size = len(task.target_tokenizer.vocabulary)
     model = tiny_model(vocabulary=size, tie_embeddings="target-output", seed=3)
     model.source_embedding.weight.data = torch.randn(30, 8)  # of a vocabulary of its own
-    validate = make_validation(model, SOURCES, TARGETS, **tokenizers, metric=METRICS[name]())
-    greedy = NeuralTranslator(ModelStepper(model), DecodingConfig(strategy="greedy"), **tokenizers)
+    validate = task.validation(model, (SOURCES, TARGETS))
+    greedy = NeuralTranslator(
+        ModelStepper(model),
+        DecodingConfig(strategy="greedy"),
+        source_tokenizer=task.source_tokenizer,
+        target_tokenizer=task.target_tokenizer,
+    )
     hypotheses = [translation.text for translation in greedy.translate(SOURCES)]
     score = METRICS[name]().compute(hypotheses, [TARGETS])
     for number in range(6):  # one more sample each time, then from the start again

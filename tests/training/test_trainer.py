@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seqcli.data.batch import Batch, make_batch
+from seqcli.data.batch import PairBatch, pair_batch
 from seqcli.data.dataset import Example
 from seqcli.errors import ModelError, SeqcliError
 from seqcli.training import trainer as trainer_module
@@ -20,12 +20,12 @@ from seqcli.training.interruption import Interrupted
 from seqcli.training.report import Progress, Validation, ValidationReport
 from seqcli.training.trainer import Trainer
 
-BATCHES = [make_batch([Example([4 + index, 5], [6, 7, 8])]) for index in range(4)]
+BATCHES = [pair_batch([Example([4 + index, 5], [6, 7, 8])]) for index in range(4)]
 CONFIG = TrainingConfig(
     epochs=3, learning_rate=0.1, warmup_steps=0, patience=0, precision="float32", average_best=2
 )
 
-Loss = Callable[[Batch], tuple[Tensor, Tensor]]
+Loss = Callable[[PairBatch], tuple[Tensor, Tensor]]
 
 
 class Toy(nn.Module):
@@ -35,7 +35,7 @@ class Toy(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(6))
 
-    def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def loss(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
         noisy = nn.functional.dropout(self.weight, 0.5)
         loss = (noisy - batch.source_BS[0, 0]).square().mean()
         return loss, loss.detach()
@@ -305,7 +305,7 @@ def test_a_training_that_diverges_stops_and_publishes_nothing_of_it(
 ) -> None:
     model, published, calls = Toy(), [], iter(range(100))
 
-    def loss(batch: Batch) -> tuple[Tensor, Tensor]:
+    def loss(batch: PairBatch) -> tuple[Tensor, Tensor]:
         value, nats = model.loss(batch)
         if next(calls) < 7:  # the last step of the second epoch
             return value, nats
@@ -361,7 +361,7 @@ def test_the_loss_is_computed_in_the_type_that_was_asked_for(
 ) -> None:
     model, types = Toy(), set()
 
-    def loss(batch: Batch) -> tuple[Tensor, Tensor]:
+    def loss(batch: PairBatch) -> tuple[Tensor, Tensor]:
         types.add((torch.ones(2, 2) @ torch.ones(2, 2)).dtype)
         return model.loss(batch)
 
