@@ -22,41 +22,54 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         smoothing: float,
         with_gradient: bool,
     ) -> tuple[Tensor, Tensor]:
-        compute_weight_VE = weight_VE.to(features_NE.dtype)
-        features_gradient_NE = torch.empty_like(features_NE)
-        weight_gradient_VE = torch.zeros_like(weight_VE)
-        bias_gradient_V = torch.zeros_like(bias_V)
-        precise = torch.promote_types(features_NE.dtype, torch.float32)
+        dtype, num_entries = features_NE.dtype, len(bias_V)
+        precise = torch.promote_types(dtype, torch.float32)
+        compute_weight_VE, compute_bias_V = weight_VE.to(dtype), bias_V.to(dtype)
+        mean_weight_E, mean_bias = weight_VE.mean(0).to(precise), bias_V.mean().to(precise)
         loss = features_NE.new_zeros((), dtype=precise)
         negative_log_likelihood = loss.clone()
+        if with_gradient:
+            features_gradient_NE = torch.empty_like(features_NE)
+            weight_gradient_VE = torch.zeros_like(weight_VE)
+            bias_gradient_V = torch.zeros_like(bias_V)
         for start in range(0, len(targets_N), CHUNK_ROWS):
             rows = slice(start, start + CHUNK_ROWS)
-            logits_CV = (features_NE[rows] @ compute_weight_VE.T).to(precise).add_(bias_V)
-            target_C1 = targets_N[rows].unsqueeze(1)
-            normalizer_C1 = logits_CV.logsumexp(1, keepdim=True)
+            features_CE, target_C1 = features_NE[rows], targets_N[rows].unsqueeze(1)
+            logits_CV = torch.addmm(compute_bias_V, features_CE, compute_weight_VE.T)
+            probabilities_CV, normalizer_C1 = _softmax(logits_CV, precise)
             surprise_C1 = normalizer_C1 - logits_CV.gather(1, target_C1)
             negative_log_likelihood += surprise_C1.sum()
-            if smoothing:
-                mean_surprise_C1 = normalizer_C1 - logits_CV.mean(1, keepdim=True)
-                surprise_C1 = torch.lerp(surprise_C1, mean_surprise_C1, smoothing)
-            loss += surprise_C1.sum()
+            mean_logit_C1 = (features_CE.to(precise) @ mean_weight_E + mean_bias).unsqueeze(1)
+            loss += torch.lerp(surprise_C1, normalizer_C1 - mean_logit_C1, smoothing).sum()
             if with_gradient:
-                gradient_CV = logits_CV.sub_(normalizer_C1).exp_()
-                if smoothing:
-                    gradient_CV.sub_(smoothing / len(bias_V))
-                gradient_CV.scatter_add_(1, target_C1, torch.full_like(surprise_C1, smoothing - 1))
+                off_target_C1 = torch.full_like(surprise_C1, smoothing - 1)
+                gradient_CV = probabilities_CV.scatter_add_(1, target_C1, off_target_C1)
                 bias_gradient_V += gradient_CV.sum(0)
-                narrow_CV = gradient_CV.to(features_NE.dtype)
+                narrow_CV = gradient_CV.to(dtype)
                 features_gradient_NE[rows] = narrow_CV @ compute_weight_VE
-                weight_gradient_VE += narrow_CV.T @ features_NE[rows]
-        ctx.save_for_backward(features_gradient_NE, weight_gradient_VE, bias_gradient_V)
+                weight_gradient_VE += narrow_CV.T @ features_CE
         ctx.mark_non_differentiable(negative_log_likelihood)
+        if with_gradient:  # smoothing takes the same from the gradient of every logit
+            features_gradient_NE -= smoothing * mean_weight_E
+            weight_gradient_VE -= smoothing / num_entries * features_NE.sum(0, dtype=precise)
+            bias_gradient_V -= smoothing / num_entries * len(targets_N)
+            ctx.save_for_backward(features_gradient_NE, weight_gradient_VE, bias_gradient_V)
         return loss, negative_log_likelihood
 
     @staticmethod
     @once_differentiable  # the gradients were made without a history
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
         return (*(outer[0] * gradient for gradient in ctx.saved_tensors), None, None, None)
+
+
+def _softmax(logits_CV: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Return probabilities_CV and, as normalizer_C1, the logarithm of the sum of exponentials.
+
+    The most probable entry tells the latter, without a second pass of exponentials.
+    """
+    probabilities_CV = logits_CV.softmax(1, dtype=dtype)
+    largest_C1 = logits_CV.amax(1, keepdim=True).to(dtype)
+    return probabilities_CV, largest_C1 - probabilities_CV.amax(1, keepdim=True).log()
 
 
 def output_cross_entropy(
