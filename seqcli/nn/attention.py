@@ -1,11 +1,14 @@
 """Attention of decoder states over the source: ways to score a pair, and to read by the scores."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
+
+from seqcli.nn.stepping import StepProduct
 
 MOST_PAIR_ELEMENTS = 1 << 25  # additive attention holds B*T*S*A numbers; above this, recompute
 
@@ -21,6 +24,9 @@ class Memory(NamedTuple):
         return Memory(*(tensor.index_select(0, rows) for tensor in self))
 
 
+Reader = Callable[[Tensor], Tensor]  # context_BH for query_BH, called once for each step
+
+
 class Attention(nn.Module, ABC):
     """A way of reading the source states that suits a query."""
 
@@ -31,20 +37,27 @@ class Attention(nn.Module, ABC):
         self.context_size = memory_size  # the width of what it reads
 
     @abstractmethod
-    def keys(self, states_BSH: Tensor) -> Tensor:
-        """Return keys_BSA, the part of the scores that depends on the source alone."""
-
     def remember(self, states_BSH: Tensor, mask_BS: Tensor) -> Memory:
-        """Prepare the encoder's states."""
-        return Memory(states_BSH, self.keys(states_BSH), mask_BS)
+        """Prepare the encoder's states: do all that depends on the source alone."""
 
     @abstractmethod
     def forward(self, queries_BTH: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         """Return context_BTH and weights_BTS, which sum to one over the real source tokens."""
 
+    def by_steps(self, memory: Memory, num_steps: int) -> Reader:
+        """Return a reader of T queries, each of which is known only after the step before."""
+        return lambda query_BH: self(query_BH.unsqueeze(1), memory)[0][:, 0]
+
 
 class ScoredAttention(Attention):
     """Attention of one head: subclasses say how a query and a key are scored."""
+
+    def keys(self, states_BSH: Tensor) -> Tensor:
+        """Return keys_BSA, the part of the scores that depends on the source alone."""
+        return states_BSH
+
+    def remember(self, states_BSH: Tensor, mask_BS: Tensor) -> Memory:
+        return Memory(states_BSH, self.keys(states_BSH), mask_BS)
 
     @abstractmethod
     def scores(self, queries_BTH: Tensor, keys_BSA: Tensor) -> Tensor:
@@ -54,6 +67,9 @@ class ScoredAttention(Attention):
         scores_BTS = self.scores(queries_BTH, memory.keys_BSA)
         weights_BTS = normalized(scores_BTS, memory.mask_BS.unsqueeze(1))
         return weights_BTS.to(memory.states_BSH.dtype) @ memory.states_BSH, weights_BTS
+
+    def by_steps(self, memory: Memory, num_steps: int) -> Reader:
+        return reader(lambda query: self.scores(query, memory.keys_BSA), memory, num_steps)
 
 
 def normalized(scores: Tensor, mask: Tensor) -> Tensor:
@@ -72,7 +88,30 @@ def scaled_products(queries_BTA: Tensor, keys_BSA: Tensor) -> Tensor:
     return queries_BTA @ keys_BSA.transpose(-1, -2) * scale
 
 
-class DotAttention(ScoredAttention):
+def step_scores(keys_BSA: Tensor, num_steps: int) -> StepProduct:
+    """Return what gives the scaled products scores_B1S of query_B1A at each step."""
+    scaled_BAS = (keys_BSA * keys_BSA.shape[2] ** -0.5).transpose(1, 2)
+    return StepProduct(scaled_BAS, [1] * num_steps)
+
+
+def reader(scores: Callable[[Tensor], Tensor], memory: Memory, num_steps: int) -> Reader:
+    """Return a reader of the memory's states; `scores` gives scores_B1S for a query_B1A."""
+    read = StepProduct(memory.states_BSH, [1] * num_steps)
+    mask_B1S = memory.mask_BS.unsqueeze(1)
+    return lambda query_BA: read(normalized(scores(query_BA.unsqueeze(1)), mask_B1S))[:, 0]
+
+
+class ProductAttention(ScoredAttention):
+    """Scores are the scaled products of query and key, which are equally wide."""
+
+    def scores(self, queries_BTH: Tensor, keys_BSA: Tensor) -> Tensor:
+        return scaled_products(queries_BTH, keys_BSA)
+
+    def by_steps(self, memory: Memory, num_steps: int) -> Reader:
+        return reader(step_scores(memory.keys_BSA, num_steps), memory, num_steps)
+
+
+class DotAttention(ProductAttention):
     """Score = query . key / sqrt(A), Luong et al. (2015) scaled as in Vaswani et al. (2017).
 
     Decoder and memory must be equally wide.
@@ -83,14 +122,8 @@ class DotAttention(ScoredAttention):
         if query_size != memory_size:
             raise ValueError(f"dot attention of a query of {query_size} and keys of {memory_size}")
 
-    def keys(self, states_BSH: Tensor) -> Tensor:
-        return states_BSH
 
-    def scores(self, queries_BTH: Tensor, keys_BSA: Tensor) -> Tensor:
-        return scaled_products(queries_BTH, keys_BSA)
-
-
-class GeneralAttention(ScoredAttention):
+class GeneralAttention(ProductAttention):
     """Score = query . W key / sqrt(A), Luong et al. (2015) scaled as in Vaswani et al. (2017)."""
 
     def __init__(self, *, query_size: int, memory_size: int) -> None:
@@ -101,9 +134,6 @@ class GeneralAttention(ScoredAttention):
     def keys(self, states_BSH: Tensor) -> Tensor:
         keys_BSA: Tensor = self.key_projection(states_BSH)
         return keys_BSA
-
-    def scores(self, queries_BTH: Tensor, keys_BSA: Tensor) -> Tensor:
-        return scaled_products(queries_BTH, keys_BSA)
 
 
 class AdditiveAttention(ScoredAttention):
@@ -157,7 +187,7 @@ class MultiHeadAttention(Attention):
 
     options = ("heads",)
 
-    def __init__(self, *, query_size: int, memory_size: int, heads: int = 4) -> None:
+    def __init__(self, *, query_size: int, memory_size: int, heads: int) -> None:
         super().__init__(query_size=query_size, memory_size=memory_size)
         if query_size % heads:
             raise ValueError(f"{heads} heads do not divide a query of {query_size}")
@@ -170,24 +200,37 @@ class MultiHeadAttention(Attention):
             nn.init.xavier_uniform_(layer.weight)
 
     def remember(self, states_BSH: Tensor, mask_BS: Tensor) -> Memory:
-        return Memory(self.value_projection(states_BSH), self.keys(states_BSH), mask_BS)
-
-    def keys(self, states_BSH: Tensor) -> Tensor:
-        keys_BSA: Tensor = self.key_projection(states_BSH)
-        return keys_BSA
+        return Memory(self.value_projection(states_BSH), self.key_projection(states_BSH), mask_BS)
 
     def forward(self, queries_BTH: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
-        queries_BATH = self._split(self.query_projection(queries_BTH))
-        scores_BATS = scaled_products(queries_BATH, self._split(memory.keys_BSA))
-        weights_BATS = normalized(scores_BATS, memory.mask_BS[:, None, None])
-        values_BASH = self._split(memory.states_BSH)
-        context_BATH = weights_BATS.to(values_BASH.dtype) @ values_BASH
-        return context_BATH.transpose(1, 2).flatten(2), weights_BATS.mean(1)
+        queries_BMTX = self._split(self.query_projection(queries_BTH))
+        scores_BMTS = scaled_products(queries_BMTX, self._split(memory.keys_BSA))
+        weights_BMTS = normalized(scores_BMTS, memory.mask_BS[:, None, None])
+        values_BMSX = self._split(memory.states_BSH)
+        context_BMTX = weights_BMTS.to(values_BMSX.dtype) @ values_BMSX
+        return context_BMTX.transpose(1, 2).flatten(2), weights_BMTS.mean(1)
+
+    def by_steps(self, memory: Memory, num_steps: int) -> Reader:
+        """Let each head be a row of the batch."""
+        sizes = [len(memory.mask_BS)] * num_steps
+        project = StepProduct.linear(self.query_projection.weight, None, sizes)
+        of_heads = Memory(
+            self._split(memory.states_BSH).flatten(0, 1),
+            self._split(memory.keys_BSA).flatten(0, 1),
+            memory.mask_BS.repeat_interleave(self.heads, dim=0),
+        )
+        read = reader(step_scores(of_heads.keys_BSA, num_steps), of_heads, num_steps)
+
+        def read_all(query_BH: Tensor) -> Tensor:
+            queries_BMX = project(query_BH).unflatten(1, (self.heads, -1))
+            return read(queries_BMX.flatten(0, 1)).view_as(queries_BMX).flatten(1)
+
+        return read_all
 
     def _split(self, states_BSH: Tensor) -> Tensor:
-        """Bring the heads in front of the time axis."""
-        heads_BASH: Tensor = states_BSH.unflatten(2, (self.heads, -1)).transpose(1, 2)
-        return heads_BASH
+        """Bring the heads, on the axis M, in front of the time axis."""
+        states_BMSX: Tensor = states_BSH.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        return states_BMSX
 
 
 class NoAttention(Attention):
@@ -200,12 +243,10 @@ class NoAttention(Attention):
         super().__init__(query_size=query_size, memory_size=memory_size)
         self.context_size = 0
 
-    def keys(self, states_BSH: Tensor) -> Tensor:
-        return states_BSH[:, :, :0]
-
     def remember(self, states_BSH: Tensor, mask_BS: Tensor) -> Memory:
         """Keep nothing of the states but their mask."""
-        return Memory(states_BSH[:, :, :0], self.keys(states_BSH), mask_BS)
+        nothing_BS0 = states_BSH[:, :, :0]
+        return Memory(nothing_BS0, nothing_BS0, mask_BS)
 
     def forward(self, queries_BTH: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
         batch_size, steps, _ = queries_BTH.shape

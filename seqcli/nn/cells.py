@@ -4,109 +4,33 @@ A cell says how one step goes: what it takes from the input, its gates, its new 
 equations a layer can be run step by step (with dropout of its states, or to look at its gates); the
 cells that torch has run whole sequences in torch's kernels: oneDNN's on the CPU, cuDNN's on CUDA.
 
-Sequences are padded, never packed: packed ones miss oneDNN's and some of cuDNN's fast kernels.
+For the kernels sequences are padded, never packed: packed ones miss oneDNN's and some of cuDNN's
+fast kernels. The loop over steps passes over padding.
 """
 
-import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from seqcli.nn.dropout import VariationalDropout, with_mask
+from seqcli.nn.initialization import (
+    initialize,
+    initialize_input,
+    initialize_recurrent,
+    open_forget_gate,
+)
+from seqcli.nn.layer import Gates, RecurrentLayer, State, SummingLayer, at_least_float32
 from seqcli.nn.masks import Reading, last_of
 from seqcli.nn.pointwise import lstm_cell, lstm_hidden
-from seqcli.nn.stepping import StepLinear
 
-State = tuple[Tensor, ...]  # hidden_BH, and for LSTMs cell_BH
-Gates = dict[str, Tensor]  # by name, each of shape BH
+__all__ = ["CELLS", "LSTMLayer", "RecurrentLayer", "State", "TorchLayer"]
 
 SHUT = 1e4  # an input so large that a sigmoid of it is 1, and of its negative 0, to the last bit
 
 # Of the norms at the start: at 1, a deep stack blows up the gradient layer upon layer
 FIRST_GAIN = 0.2  # of products
 FIRST_CELL_GAIN = 0.3  # of the cell that is read out
-
-
-class RecurrentLayer(nn.Module, ABC):
-    """One recurrent layer that reads forward.
-
-    G is the width of what a step computes from input and state: `hidden_size` for each gate.
-    `state_dropout` drops the same units of the state before the recurrent product of every step
-    (Gal and Ghahramani, 2016).
-    """
-
-    state_names: ClassVar[tuple[str, ...]] = ("hidden",)
-
-    def __init__(self, *, input_size: int, hidden_size: int, state_dropout: float = 0.0) -> None:
-        super().__init__()
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        self.state_dropout = VariationalDropout(state_dropout)
-
-    @abstractmethod
-    def input_weights(self) -> tuple[Tensor, Tensor | None]:
-        """Return weight_GE and bias_G of the product with the input."""
-
-    @abstractmethod
-    def recurrent_weights(self) -> tuple[Tensor, Tensor | None]:
-        """Return weight_GH and bias_G of the product with the state."""
-
-    @abstractmethod
-    def gates(self, products_BG: Tensor, recurrent_BG: Tensor, state: State) -> Gates:
-        """Return the gates of a step, given the products of input and state with their weights."""
-
-    @abstractmethod
-    def update(self, gates: Gates, state: State) -> State:
-        """Return the state after a step with these gates."""
-
-    @abstractmethod
-    def kernel(self, device_type: str) -> str:
-        """Name what computes a whole sequence in training: oneDNN, cuDNN, torch or steps."""
-
-    def prepare(self, products: Tensor) -> Tensor:
-        """Return what the steps read of the input's products; it does not depend on the state."""
-        return products
-
-    def step(self, products_BG: Tensor, recurrent_BG: Tensor, state: State) -> State:
-        """Return the state after a step."""
-        return self.update(self.gates(products_BG, recurrent_BG, state), state)
-
-    def zero_state(self, inputs_BSE: Tensor) -> State:
-        """Return the state before the first step."""
-        zero_BH = inputs_BSE.new_zeros(len(inputs_BSE), self.hidden_size)
-        return (zero_BH,) * len(self.state_names)
-
-    def forward(
-        self, inputs_BSE: Tensor, state: State | None = None, reading: Reading | None = None
-    ) -> tuple[Tensor, State]:
-        """Read from `state` on (zero if None); return states_BSH and the last state.
-
-        The last state is that after the last position, padded or not; with a `reading` that asks
-        for it, that after the last real token of each row. States of padding are meaningless.
-        """
-        weight_GE, bias_G = self.input_weights()
-        raw_BSG = nn.functional.linear(inputs_BSE, weight_GE, bias_G)
-        state = state or self.zero_state(inputs_BSE)
-        mask_BH = self.state_dropout.mask_for(state[0])
-        recurrent = StepLinear(
-            *self.recurrent_weights(),
-            num_steps=inputs_BSE.shape[1],
-            batch_size=len(raw_BSG),
-            dtype=raw_BSG.dtype,
-        )
-        states = []
-        with torch.autocast(inputs_BSE.device.type, enabled=False):
-            for products_BG in self.prepare(at_least_float32(raw_BSG)).unbind(1):
-                recurrent_BG = recurrent(with_mask(state[0], mask_BH))
-                state = self.step(products_BG, recurrent_BG, state)
-                states.append(state)
-        states_BSH = torch.stack([hidden_BH for hidden_BH, *_ in states], dim=1)
-        if reading is not None and reading.with_state:
-            parts_BSH = [torch.stack(part, dim=1) for part in zip(*states, strict=True)]
-            state = tuple(last_of(part_BSH, reading.mask_BS) for part_BSH in parts_BSH)
-        return states_BSH, state
 
 
 class TorchLayer(RecurrentLayer):
@@ -151,7 +75,7 @@ class TorchLayer(RecurrentLayer):
         return states_BSH, (last_1BH[0],)
 
 
-class TanhRNNLayer(TorchLayer):
+class TanhRNNLayer(SummingLayer, TorchLayer):
     """h = tanh(W x + U h + b) (Elman, 1990)."""
 
     activation: ClassVar[str] = "tanh"
@@ -167,8 +91,8 @@ class TanhRNNLayer(TorchLayer):
     def module(self) -> nn.RNNBase:
         return self.rnn
 
-    def gates(self, products_BG: Tensor, recurrent_BG: Tensor, state: State) -> Gates:
-        return {"candidate": torch.tanh(products_BG + recurrent_BG)}
+    def gates_by_sums(self, sums_BG: Tensor) -> Gates:
+        return {"candidate": torch.tanh(sums_BG)}
 
     def update(self, gates: Gates, state: State) -> State:
         return (gates["candidate"],)
@@ -179,8 +103,8 @@ class ReluRNNLayer(TanhRNNLayer):
 
     activation = "relu"
 
-    def gates(self, products_BG: Tensor, recurrent_BG: Tensor, state: State) -> Gates:
-        return {"candidate": torch.relu(products_BG + recurrent_BG)}
+    def gates_by_sums(self, sums_BG: Tensor) -> Gates:
+        return {"candidate": torch.relu(sums_BG)}
 
 
 class GRULayer(TorchLayer):
@@ -212,7 +136,7 @@ class GRULayer(TorchLayer):
         return (candidate_BH + gates["update"] * (state[0] - candidate_BH),)
 
 
-class LSTMLayer(TorchLayer):
+class LSTMLayer(SummingLayer, TorchLayer):
     """Long short-term memory (Hochreiter and Schmidhuber, 1997; forget gate Gers et al., 2000).
 
     i, f, o = sigmoid(W x + U h + b); g = tanh(W x + U h + b); c = f c + i g; h = o tanh(c).
@@ -231,15 +155,15 @@ class LSTMLayer(TorchLayer):
     def module(self) -> nn.RNNBase:
         return self.lstm
 
-    def gates(self, products_BG: Tensor, recurrent_BG: Tensor, state: State) -> Gates:
-        return _lstm_gates(products_BG + recurrent_BG)
+    def gates_by_sums(self, sums_BG: Tensor) -> Gates:
+        return _lstm_gates(sums_BG)
 
     def update(self, gates: Gates, state: State) -> State:
         cell_BH = gates["forget"] * state[1] + gates["input"] * gates["candidate"]
         return gates["output"] * torch.tanh(cell_BH), cell_BH
 
-    def step(self, products_BG: Tensor, recurrent_BG: Tensor, state: State) -> State:
-        output_BH, cell_BH = lstm_cell(products_BG + recurrent_BG, state[1])
+    def step_by_sums(self, sums_BG: Tensor, state: State) -> State:
+        output_BH, cell_BH = lstm_cell(sums_BG, state[1])
         return lstm_hidden(output_BH, cell_BH), cell_BH
 
     def kernel(self, device_type: str) -> str:
@@ -348,40 +272,3 @@ CELLS: dict[str, type[RecurrentLayer]] = {
     "lstm": LSTMLayer,
     "layer-norm-lstm": LayerNormLSTMLayer,
 }
-
-
-def initialize(module: nn.RNNBase) -> None:
-    """Orthogonal recurrent and Xavier input weights, zero biases, an open forget gate."""
-    size = module.hidden_size
-    input_weight, recurrent_weight, input_bias, recurrent_bias = module.all_weights[0]
-    initialize_input(input_weight, size)
-    initialize_recurrent(recurrent_weight, size)
-    for bias in (input_bias, recurrent_bias):
-        nn.init.zeros_(bias)
-    if isinstance(module, nn.LSTM):
-        open_forget_gate(input_bias, size)
-
-
-def initialize_input(weight_GE: Tensor, size: int) -> None:
-    """Each gate by Xavier's rule (Glorot and Bengio, 2010)."""
-    bound = math.sqrt(6 / (weight_GE.shape[1] + size))
-    nn.init.uniform_(weight_GE, -bound, bound)
-
-
-def initialize_recurrent(weight_GH: Tensor, size: int) -> None:
-    """An orthogonal matrix for each gate (Saxe et al., 2014)."""
-    for gate_HH in weight_GH.data.split(size):
-        nn.init.orthogonal_(gate_HH)
-
-
-def open_forget_gate(bias_G: Tensor, size: int) -> None:
-    """A forget bias of 1 lets gradient through many steps from the start.
-
-    Gers et al. (2000), Jozefowicz et al. (2015).
-    """
-    bias_G.data[size : 2 * size] = 1
-
-
-def at_least_float32(values: Tensor) -> Tensor:
-    """Widen bfloat16 to float32; leave float32 and float64 as they are."""
-    return values.to(torch.promote_types(values.dtype, torch.float32))

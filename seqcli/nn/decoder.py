@@ -11,7 +11,7 @@ from seqcli.nn.cells import State
 from seqcli.nn.dropout import VariationalDropout, with_mask
 from seqcli.nn.stack import Stack
 from seqcli.nn.stack_steps import StackSteps
-from seqcli.nn.stepping import StepLinear
+from seqcli.nn.stepping import StepProduct
 
 
 class DecoderState(NamedTuple):
@@ -103,24 +103,20 @@ class Decoder(nn.Module):
         """Do as `advance`, attention and `combine` do step by step, with the masks of one pass."""
         layers, fed_BE = state
         assert fed_BE is not None  # `start` gives it
-        steps = StackSteps(self.stack, self.input_dropout(embedded_BTE))
-        num_steps = embedded_BTE.shape[1]
-        combination = StepLinear(
-            self.combination.weight,
-            self.combination.bias,
-            num_steps=num_steps,
-            batch_size=len(fed_BE),
-            dtype=steps.dtype,
+        batch_size, num_steps, _ = embedded_BTE.shape
+        steps = StackSteps(self.stack, fed_BE, num_steps)
+        combination = StepProduct.linear(
+            self.combination.weight, self.combination.bias, [batch_size] * num_steps
         )
-        query_size = self.stack.output_size
-        output_mask_BH = self.output_dropout.mask_for(fed_BE.new_empty(len(fed_BE), query_size))
-        feature_mask_BE = self.feature_dropout.mask_for(fed_BE.to(steps.dtype))
+        attend = self.attention.by_steps(memory, num_steps)
+        query_like_BH = fed_BE.new_empty(batch_size, self.stack.output_size)
+        output_mask_BH = self.output_dropout.mask_for(query_like_BH)
+        feature_mask_BE = self.feature_dropout.mask_for(fed_BE.to(combination.dtype))
         features = []
-        for _ in range(num_steps):
-            output_BH, layers = steps.advance(fed_BE, layers)
+        for input_BE in self.input_dropout(embedded_BTE).unbind(1):
+            output_BH, layers = steps.advance(torch.cat([input_BE, fed_BE], dim=1), layers)
             query_BH = with_mask(output_BH, output_mask_BH)
-            context_B1H, _ = self.attention(query_BH.unsqueeze(1), memory)
-            combined_BE = combination(torch.cat([query_BH, context_B1H[:, 0]], dim=1))
+            combined_BE = combination(query_BH, attend(query_BH))
             fed_BE = with_mask(torch.tanh(combined_BE), feature_mask_BE)
             features.append(fed_BE)
         return torch.stack(features, dim=1), DecoderState(layers, fed_BE)

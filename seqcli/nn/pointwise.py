@@ -15,7 +15,8 @@ class _Cell(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, sums_BG: Tensor, cell_BH: Tensor) -> tuple[Tensor, Tensor]:
         size = cell_BH.shape[1]
-        gates_BG = sums_BG.clone()
+        wide = torch.promote_types(cell_BH.dtype, torch.float32)
+        gates_BG = sums_BG.to(wide, copy=True)
         candidate_BH = gates_BG[:, 2 * size : 3 * size]
         candidate_BH.mul_(2)
         gates_BG.sigmoid_()
@@ -23,6 +24,7 @@ class _Cell(torch.autograd.Function):
         input_BH, forget_BH, _, output_BH = gates_BG.chunk(4, dim=1)
         new_cell_BH = torch.addcmul(forget_BH * cell_BH, input_BH, candidate_BH)
         ctx.save_for_backward(gates_BG, cell_BH)
+        ctx.dtypes = sums_BG.dtype, cell_BH.dtype
         return output_BH.clone(), new_cell_BH
 
     @staticmethod
@@ -40,7 +42,8 @@ class _Cell(torch.autograd.Function):
         forget_slope.mul_(cell_gradient_BH).mul_(cell_BH)
         candidate_slope.mul_(cell_gradient_BH).mul_(input_BH)
         output_slope.mul_(output_gradient_BH)
-        return slopes_BG, cell_gradient_BH * forget_BH
+        of_sums, of_cell = ctx.dtypes
+        return slopes_BG.to(of_sums), (cell_gradient_BH * forget_BH).to(of_cell)
 
 
 class _Hidden(torch.autograd.Function):
@@ -62,7 +65,8 @@ class _Hidden(torch.autograd.Function):
 def lstm_cell(sums_BG: Tensor, cell_BH: Tensor) -> tuple[Tensor, Tensor]:
     """Return the output gate and the new cell, given the sums inside the four gates.
 
-    The gates stand in torch's order: input, forget, candidate, output.
+    The gates stand in torch's order: input, forget, candidate, output. The sums may be narrow: the
+    results are at least in float32.
     """
     # torch declares `apply` without types
     made: tuple[Tensor, Tensor] = _Cell.apply(sums_BG, cell_BH)  # type: ignore[no-untyped-call]

@@ -1,5 +1,6 @@
-"""Linear maps inside a loop over steps."""
+"""Products inside a loop over steps, with matrices that stay the same."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -7,63 +8,99 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 
-class StepLinear:
-    """A linear map that is applied once at each of T steps.
+class StepProduct:
+    """Rows times a matrix, once at each step of a loop.
 
-    Its result is that of `nn.functional.linear`, its gradient too. But the gradient of the weight
-    is made by one large product after the last step, not by T small ones and their sum, and the
-    weight is brought into `dtype`, that of the results (bfloat16 under autocast), only once.
+    Values and gradients are those of `rows @ matrix`. But the gradient of the matrix is made by one
+    large product after the last step, not by a small one at each step and their sum, and the matrix
+    is brought only once into `dtype`, that of the results: autocast's where this is made under it.
+
+    A matrix_XY is shared by the rows_NX of a step, of which step t has `sizes[t]`. Of matrices_BXY
+    each is for its own row: a step reads rows_B1X, and its size is 1. To the results are added
+    `offsets`, which stand side by side, step after step, on the axis of the rows.
     """
 
     def __init__(
-        self,
-        weight_OI: Tensor,
-        bias_O: Tensor | None,
-        *,
-        num_steps: int,
-        batch_size: int,
-        dtype: torch.dtype,
+        self, matrix: Tensor, sizes: Sequence[int], *, offsets: Tensor | None = None
     ) -> None:
-        self._weight_IO = weight_OI.detach().to(dtype).T
-        self._inputs: list[Tensor] = []
-        shape = (num_steps, batch_size, len(weight_OI))
+        self.dtype = _product_dtype(matrix)
+        self._matrix = matrix.detach().to(self.dtype)
+        self._adds = offsets is not None
+        *batch, width, out_width = matrix.shape
+        if offsets is None:  # a single number, seen as many
+            offsets = self._matrix.new_zeros(()).expand(*batch, sum(sizes), out_width)
+        rows = None
+        if torch.is_grad_enabled() and matrix.requires_grad:
+            rows = self._matrix.new_empty(*batch, sum(sizes), width)
         # torch declares `apply` without types
-        offsets_TBO = _LateGradient.apply(weight_OI, bias_O, self._inputs, shape, dtype)  # type: ignore[no-untyped-call]
-        self._offsets_BO = iter(offsets_TBO.unbind(0))
+        traced = _LateGradient.apply(offsets, matrix, rows)  # type: ignore[no-untyped-call]
+        self._offsets = iter(traced.split(list(sizes), dim=-2))
+        self._rows = None if rows is None else iter(rows.split(list(sizes), dim=-2))
 
-    def __call__(self, inputs_BI: Tensor) -> Tensor:
-        """Return outputs_BO of the next step."""
-        narrow_BI = inputs_BI.to(self._weight_IO.dtype)
-        if torch.is_grad_enabled():
-            self._inputs.append(narrow_BI.detach())
-        return torch.addmm(next(self._offsets_BO), narrow_BI, self._weight_IO)
+    @classmethod
+    def linear(
+        cls, weight_OI: Tensor, bias_O: Tensor | None, sizes: Sequence[int]
+    ) -> "StepProduct":
+        """Make the step of `nn.functional.linear`."""
+        offsets_NO = None
+        if bias_O is not None:
+            offsets_NO = bias_O.to(_product_dtype(weight_OI)).expand(sum(sizes), -1)
+        return cls(weight_OI.T, sizes, offsets=offsets_NO)
+
+    def __call__(self, *parts: Tensor) -> Tensor:
+        """Return the results of the next step, whose rows are these parts side by side."""
+        kept = None if self._rows is None else next(self._rows)
+        # as above
+        results: Tensor = _Step.apply(  # type: ignore[no-untyped-call]
+            next(self._offsets), self._matrix, self._adds, kept, *parts
+        )
+        return results
 
 
-class _LateGradient(torch.autograd.Function):
-    """Gives the bias for every step; the gradients of all steps come back to it at once."""
+def _product_dtype(matrix: Tensor) -> torch.dtype:
+    device_type = matrix.device.type
+    if torch.is_autocast_enabled(device_type) and matrix.dtype != torch.float64:
+        return torch.get_autocast_dtype(device_type)
+    return matrix.dtype
+
+
+class _Step(torch.autograd.Function):
+    """One product. The gradient of its offsets is all that `_LateGradient` has to know."""
 
     @staticmethod
     def forward(
-        ctx: Any,
-        weight_OI: Tensor,
-        bias_O: Tensor | None,
-        inputs: list[Tensor],
-        shape: tuple[int, int, int],
-        dtype: torch.dtype,
+        ctx: Any, offsets: Tensor, matrix: Tensor, adds: bool, kept: Tensor | None, *parts: Tensor
     ) -> Tensor:
-        ctx.inputs = inputs
-        ctx.weight_dtype = weight_OI.dtype
-        ctx.has_bias = bias_O is not None
-        offset_O = torch.zeros(shape[2], dtype=dtype, device=weight_OI.device)
-        if bias_O is not None:
-            offset_O.copy_(bias_O)
-        return offset_O.expand(shape)
+        ctx.save_for_backward(matrix)
+        ctx.widths = [part.shape[-1] for part in parts]
+        ctx.dtypes = [part.dtype for part in parts]
+        rows = torch.cat([part.to(matrix.dtype) for part in parts], dim=-1, out=kept)
+        if not adds:
+            return rows @ matrix
+        return (torch.addmm if matrix.dim() == 2 else torch.baddbmm)(offsets, rows, matrix)
 
     @staticmethod
-    @once_differentiable  # the inputs are kept without their own history
+    @once_differentiable
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
-        gradient_NO = outer[0].flatten(0, 1)
-        inputs_NI = torch.cat(ctx.inputs)
-        weight_gradient = (gradient_NO.T @ inputs_NI).to(ctx.weight_dtype)
-        bias_gradient = gradient_NO.sum(0, dtype=ctx.weight_dtype) if ctx.has_bias else None
-        return weight_gradient, bias_gradient, None, None, None
+        (matrix,) = ctx.saved_tensors
+        of_rows = (outer[0] @ matrix.transpose(-1, -2)).split(ctx.widths, dim=-1)
+        of_parts = [part.to(dtype) for part, dtype in zip(of_rows, ctx.dtypes, strict=True)]
+        return outer[0], None, None, None, *of_parts
+
+
+class _LateGradient(torch.autograd.Function):
+    """Passes on the offsets of all steps; their gradients come back to it at once."""
+
+    @staticmethod
+    def forward(ctx: Any, offsets: Tensor, matrix: Tensor, rows: Tensor | None) -> Tensor:
+        ctx.rows = rows  # to be filled step by step, so that it cannot be saved yet
+        ctx.dtype = matrix.dtype
+        return offsets.view_as(offsets)
+
+    @staticmethod
+    @once_differentiable  # the rows are kept without their own history
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
+        if ctx.rows is None:
+            return outer[0], None, None
+        transposed = outer[0].transpose(-1, -2) @ ctx.rows
+        return outer[0], transposed.transpose(-1, -2).to(ctx.dtype), None

@@ -1,5 +1,7 @@
 """The scoring functions against their formulas; what all attentions keep to is in contracts/."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
@@ -7,6 +9,8 @@ from torch.nn.functional import multi_head_attention_forward, scaled_dot_product
 
 from seqcli.nn import attention as attention_module
 from seqcli.nn.attention import (
+    ATTENTIONS,
+    NO_ATTENTION,
     AdditiveAttention,
     DotAttention,
     GeneralAttention,
@@ -71,6 +75,38 @@ def test_weights_are_the_softmax_of_the_scores_and_context_their_mean(
         torch.testing.assert_close(weights_BTS[row, :, :length], expected_TS)
     expected_BTH = torch.einsum("bts,bsh->bth", weights_BTS, states_BSH)
     torch.testing.assert_close(context_BTH, expected_BTH)
+
+
+def read_in_turn(read: Callable[[Tensor], Tensor], queries_BTH: Tensor) -> Tensor:
+    """Read for one query after the other, each changed by the context before."""
+    contexts, fed_BH = [], torch.zeros_like(queries_BTH[:, 0])
+    for query_BH in queries_BTH.unbind(1):
+        fed_BH = read(query_BH + fed_BH)
+        contexts.append(fed_BH)
+    return torch.stack(contexts, dim=1)
+
+
+@pytest.mark.parametrize("name", [name for name in ATTENTIONS if name != NO_ATTENTION])
+def test_reading_by_steps_is_attending_to_one_query_at_a_time(name: str) -> None:
+    options = {"heads": 2} if name == "multi-head" else {}
+    attention = ATTENTIONS[name](query_size=QUERY, memory_size=QUERY, **options).double()
+    queries_BTH = torch.randn(3, 4, QUERY, dtype=torch.float64, requires_grad=True)
+    states_BSH = torch.randn(3, 5, QUERY, dtype=torch.float64, requires_grad=True)
+    memory = attention.remember(states_BSH, mask_of([5, 1, 3]))
+    by_steps_BTH, alone_BTH = (
+        read_in_turn(read, queries_BTH)
+        for read in (
+            attention.by_steps(memory, 4),
+            lambda query_BH: attention(query_BH.unsqueeze(1), memory)[0][:, 0],
+        )
+    )
+    leaves = [queries_BTH, states_BSH, *attention.parameters()]
+    weights_BTH = torch.randn_like(alone_BTH)
+    torch.testing.assert_close(by_steps_BTH, alone_BTH)
+    torch.testing.assert_close(
+        torch.autograd.grad((by_steps_BTH * weights_BTH).sum(), leaves, retain_graph=True),
+        torch.autograd.grad((alone_BTH * weights_BTH).sum(), leaves),
+    )
 
 
 class TestMultiHead:

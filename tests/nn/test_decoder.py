@@ -18,6 +18,7 @@ from tests.nn.padding import mask_of
 
 INPUT, WIDTH, STEPS = 3, 4, 5
 MASK_BS = mask_of([5, 1, 3])
+ATTENTION_OPTIONS = {"multi-head": {"heads": 2}}
 
 each_feeding = pytest.mark.parametrize("feeding", [False, True])
 each_cell = pytest.mark.parametrize("cell", CELLS)
@@ -43,7 +44,9 @@ def build(
     )
     decoder = Decoder(
         stack,
-        ATTENTIONS[attention](query_size=WIDTH, memory_size=WIDTH),
+        ATTENTIONS[attention](
+            query_size=WIDTH, memory_size=WIDTH, **ATTENTION_OPTIONS.get(attention, {})
+        ),
         BRIDGES[bridge](
             memory_size=WIDTH,
             num_layers=num_layers,

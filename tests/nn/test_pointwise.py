@@ -47,6 +47,15 @@ def test_the_gradient_is_that_by_differences() -> None:
     assert torch.autograd.gradcheck(joined, leaves())
 
 
+def test_narrow_sums_give_wide_results_and_a_narrow_gradient() -> None:
+    sums_BG, cell_BH = (leaf.detach().float().requires_grad_() for leaf in leaves())
+    narrow_BG = sums_BG.detach().bfloat16().requires_grad_()
+    rough = outcome(joined(narrow_BG, cell_BH), [narrow_BG, cell_BH])
+    exact = outcome(joined(narrow_BG.float(), cell_BH), [narrow_BG, cell_BH])
+    assert [part.dtype for part in rough] == [torch.float32] * 2 + [torch.bfloat16, torch.float32]
+    torch.testing.assert_close(rough, exact)
+
+
 def test_its_inputs_stay_as_they_are() -> None:
     sums_BG, cell_BH = leaves()
     before = [sums_BG.detach().clone(), cell_BH.detach().clone()]

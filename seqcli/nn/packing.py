@@ -1,0 +1,89 @@
+"""Batches in the order of the steps that read them, so that a loop can pass over padding."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from seqcli.nn.masks import Reading
+
+
+class Packing(ABC):
+    """A batch as a row for each of its N tokens: those of the first step, then of the second.
+
+    `sizes` are the numbers of tokens of each step. The rows of a step are the first ones of the
+    step before, in an order that `arrange` gives.
+    """
+
+    sizes: list[int]
+
+    @abstractmethod
+    def pack(self, states_BSH: Tensor) -> Tensor:
+        """Return states_NH."""
+
+    @abstractmethod
+    def unpack(self, states_NH: Tensor) -> Tensor:
+        """Return states_BSH, zero at padding."""
+
+    @abstractmethod
+    def arrange(self, states_BH: Tensor) -> Tensor:
+        """Bring the rows of a batch into the order of those of a step."""
+
+    @abstractmethod
+    def last(self, states_NH: Tensor) -> Tensor:
+        """Return states_BH of the last token of each row, in the order of the batch."""
+
+
+def packing_of(inputs_BSE: Tensor, reading: Reading | None) -> Packing:
+    """Return the packing of a batch: of its real tokens, or of all where no reading tells them."""
+    if reading is None:
+        return _Whole(len(inputs_BSE), inputs_BSE.shape[1])
+    return _RealTokens(reading.mask_BS)
+
+
+class _Whole(Packing):
+    def __init__(self, batch_size: int, num_steps: int) -> None:
+        self.sizes = [batch_size] * num_steps
+
+    def pack(self, states_BSH: Tensor) -> Tensor:
+        return states_BSH.transpose(0, 1).flatten(0, 1)
+
+    def unpack(self, states_NH: Tensor) -> Tensor:
+        states_SBH = states_NH.view(len(self.sizes), -1, states_NH.shape[1])
+        return states_SBH.transpose(0, 1).contiguous()
+
+    def arrange(self, states_BH: Tensor) -> Tensor:
+        return states_BH
+
+    def last(self, states_NH: Tensor) -> Tensor:
+        return states_NH[-self.sizes[-1] :]
+
+
+class _RealTokens(Packing):
+    """The longest row comes first. On CUDA this waits for the device once, to learn the sizes."""
+
+    def __init__(self, mask_BS: Tensor) -> None:
+        self._shape = mask_BS.shape
+        lengths_B = mask_BS.sum(1)
+        self._rows_B = lengths_B.argsort(descending=True, stable=True)
+        step_S1 = torch.arange(mask_BS.shape[1], device=mask_BS.device).unsqueeze(1)
+        places_SB = self._rows_B * mask_BS.shape[1] + step_S1
+        self._places_N = places_SB[mask_BS[self._rows_B].T]
+        sizes_S = mask_BS.sum(0)
+        self.sizes = sizes_S[sizes_S > 0].tolist()
+        before_S = sizes_S.cumsum(0) - sizes_S
+        last_B = before_S[lengths_B - 1] + self._rows_B.argsort()
+        self._last_B = last_B.clamp(max=len(self._places_N) - 1)  # an empty row has no last token
+
+    def pack(self, states_BSH: Tensor) -> Tensor:
+        return states_BSH.flatten(0, 1).index_select(0, self._places_N)
+
+    def unpack(self, states_NH: Tensor) -> Tensor:
+        zero_XH = states_NH.new_zeros(self._shape.numel(), states_NH.shape[1])
+        return zero_XH.index_copy(0, self._places_N, states_NH).view(*self._shape, -1)
+
+    def arrange(self, states_BH: Tensor) -> Tensor:
+        return states_BH.index_select(0, self._rows_B)
+
+    def last(self, states_NH: Tensor) -> Tensor:
+        return states_NH.index_select(0, self._last_B)
