@@ -6,7 +6,7 @@ from pathlib import Path
 
 from seqcli.bundle import TOKENIZER_FILES
 from seqcli.errors import DataError, ModelError, OutputError, UsageError
-from seqcli.text.lines import arriving, name_of, read_lines
+from seqcli.text.lines import arriving, name_of, read_lines, require_writable
 from seqcli.tokenizers import TOKENIZERS, Tokenizer, TokenizerConfig
 from seqcli.tokenizers import load_tokenizer as load_file
 from seqcli.tokenizers import train_tokenizer as train_on_lines
@@ -34,11 +34,7 @@ def train_tokenizer(
     path = _output_path(output, config.kind)
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists already", fix="Choose another name or add --overwrite")
-    if not path.parent.is_dir():
-        raise OutputError(
-            f"cannot write {path}: there is no folder {path.parent}",
-            fix=f"Create it: mkdir -p {path.parent}",
-        )
+    require_writable(path)
     tokenizer = train_on_lines((line for file in files for line in read_lines(file)), config)
     saved = tokenizer.save(path.parent, path.stem)
     log.info("wrote %s: %s, %d pieces", saved, config.kind, len(tokenizer.vocabulary))

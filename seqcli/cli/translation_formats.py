@@ -1,7 +1,7 @@
 """How translations are written: plain text, a table, or JSON with all that is known."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from seqcli.translator import Hypothesis, Translation
@@ -49,13 +49,13 @@ def _as_object(hypothesis: Hypothesis) -> dict[str, Any]:
     if hypothesis.attention:
         value["tokens"] = hypothesis.tokens
         value["attention"] = [[round(weight, 4) for weight in row] for row in hypothesis.attention]
-        value["alignment"] = pharaoh_alignment(hypothesis)
+        value["alignment"] = pharaoh_alignment(hypothesis.attention)
     return value
 
 
-def pharaoh_alignment(hypothesis: Hypothesis) -> str:
+def pharaoh_alignment(weights: Sequence[Sequence[float]]) -> str:
     """The source token that each target token attends to most, as "source-target" from 0 on."""
     return " ".join(
         f"{max(range(len(row)), key=row.__getitem__)}-{target}"
-        for target, row in enumerate(hypothesis.attention)
+        for target, row in enumerate(weights)
     )

@@ -10,10 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcli.errors import DataError
-from seqcli.text.lines import name_of, read_lines
+from seqcli.text.lines import name_of, open_unpacked, read_lines
 from seqcli.tokenizers.vocabulary import SPACE, SPECIAL_PIECES, Vocabulary
 
 HEADER = re.compile(r"[0-9]+ ([0-9]+)")  # number of words, size of a vector
+# Bytes that text never has, unless it is UTF-16 (which begins with a mark or has a NUL at once), or
+# letters beyond ASCII where the line after the header should end in a number.
+BINARY = re.compile(
+    rb"(?!\xff\xfe|\xfe\xff|.?\0).*?[\0-\x08\x0e-\x1a\x1c-\x1f]"
+    rb"|[0-9]+ [0-9]+\n[^\n]*[\x80-\xff][^ \n]*(\n|$)",
+    re.DOTALL,
+)
+BINARY_BY = 4096  # bytes from the start that are searched for them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +84,22 @@ def _find(path: str | Path, wanted: set[str]) -> dict[str, NDArray[np.float32]]:
 
 def _open(path: str | Path) -> tuple[int, Iterator[tuple[int, str]]]:
     """The size of the vectors and the numbered lines of words, the first of them checked."""
+    try:
+        return _open_text(path)
+    except DataError as error:
+        with open_unpacked(path) as stream:
+            if not BINARY.match(stream.read(BINARY_BY)):
+                raise
+        raise DataError(
+            f"{name_of(path)} is a binary file, and word vectors are read from text files",
+            why="it holds bytes that text never has, as the .bin files of word2vec and fastText do",
+            fix="Take the .vec file of fastText, or convert that of word2vec with gensim: "
+            "KeyedVectors.load_word2vec_format(OLD, binary=True)"
+            ".save_word2vec_format(NEW, binary=False)",
+        ) from error
+
+
+def _open_text(path: str | Path) -> tuple[int, Iterator[tuple[int, str]]]:
     stripped = (line.rstrip(" ") for line in read_lines(path))  # word2vec ends lines by a space
     lines = enumerate(stripped, start=1)
     entry = next(lines, None)

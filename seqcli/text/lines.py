@@ -13,6 +13,7 @@ import queue
 import secrets
 import shutil
 import sys
+import tempfile
 import threading
 import zlib
 from codecs import BOM_UTF8
@@ -41,20 +42,50 @@ def read_lines(path: str | Path) -> Iterator[str]:
     UTF-8: the line is named.
     """
     name = name_of(path)
+    with open_unpacked(path) as stream:
+        for number, raw in enumerate(stream, start=1):
+            if number == 1 and raw.startswith(BOM_UTF8):
+                raw = raw.removeprefix(BOM_UTF8)
+                if not raw:
+                    return  # a mark and nothing more: a file without a line
+            yield _decode(raw.removesuffix(b"\n").removesuffix(b"\r"), name, number)
+
+
+@contextlib.contextmanager
+def open_unpacked(path: str | Path) -> Iterator[io.BufferedIOBase]:
+    """Yield the bytes of a file, unpacked if the first two say gzip; "-" is stdin.
+
+    DataError, also for any OSError in the block, if it is missing, unreadable or broken.
+    """
+    name = name_of(path)
     try:
-        with _open_unpacked(path) as stream:
-            for number, raw in enumerate(stream, start=1):
-                if number == 1 and raw.startswith(BOM_UTF8):
-                    raw = raw.removeprefix(BOM_UTF8)
-                    if not raw:
-                        return  # a mark and nothing more: a file without a line
-                yield _decode(raw.removesuffix(b"\n").removesuffix(b"\r"), name, number)
+        with _open_stdin() if str(path) == STDIN else open(path, "rb") as stream:
+            if stream.peek(2)[:2] == GZIP_MAGIC:  # peeked at, as a pipe cannot seek
+                with gzip.GzipFile(fileobj=stream) as unpacked:
+                    yield unpacked
+            else:
+                yield stream
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(
             f"{name} is a broken gzip file", why=str(error), fix="Copy or compress it again"
         ) from error
     except OSError as error:
         raise DataError(f"cannot read {name}: {error.strerror or error}") from error
+
+
+def require_writable(path: Path) -> None:
+    """Raise at once the OutputError that `write_atomically` would: before the work, not after it.
+
+    Nothing changes. A pipe or a device is not looked at: to open one may already say something.
+    """
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if path.is_file() or not path.exists():
+            with tempfile.TemporaryFile(dir=os.path.dirname(os.path.realpath(path))):
+                pass  # where that could be made, so can the replacement
+    except OSError as error:
+        raise _cannot_write(path, error) from error
 
 
 @contextlib.contextmanager
@@ -134,17 +165,6 @@ def _take(arrived: queue.Queue[str | _End], most: int) -> tuple[list[str], _End 
     return group, item
 
 
-@contextlib.contextmanager
-def _open_unpacked(path: str | Path) -> Iterator[io.BufferedIOBase]:
-    """The bytes of a file, unpacked if its first two say gzip; peeked at, as a pipe cannot seek."""
-    with _open_stdin() if str(path) == STDIN else open(path, "rb") as stream:
-        if stream.peek(2)[:2] == GZIP_MAGIC:
-            with gzip.GzipFile(fileobj=stream) as unpacked:
-                yield unpacked
-        else:
-            yield stream
-
-
 def _open_stdin() -> io.BufferedReader:
     """Standard input with a buffer of its own.
 
@@ -155,7 +175,8 @@ def _open_stdin() -> io.BufferedReader:
         raise DataError("standard input is closed", fix="Give a file, or pipe text in")
     try:
         return open(sys.stdin.fileno(), "rb", closefd=False)
-    except io.UnsupportedOperation:  # a stand-in, whose buffer need not be raw as the type wants
+    except io.UnsupportedOperation:  # a stand-in without a descriptor, such as a test's
+        # BinaryIO, the declared type of a buffer, lacks the readinto() that each buffer has.
         return io.BufferedReader(sys.stdin.buffer)  # type: ignore[arg-type]
 
 

@@ -1,10 +1,9 @@
-"""`seqcli translate` through the door, with a tiny model that has learned to end its output."""
+"""`seqcli translate` through the door: its options, its input and its output."""
 
 import io
 import json
 import os
 import select
-import shutil
 import sys
 import threading
 from pathlib import Path
@@ -12,79 +11,12 @@ from typing import Any
 
 import pytest
 
-from seqcli.api.train import train
-from seqcli.api.translate import load_translator
-from seqcli.bundle import read_facts
 from seqcli.cli.attention_drawing import draw_attention
 from seqcli.cli.main import main
-from seqcli.cli.training_display import QuietReporter
 from seqcli.decoding import search
-from seqcli.decoding.quantize import int8_works
-from seqcli.experiment import resolve_recipe
-from seqcli.translator import Hypothesis, Translation
+from tests.cli.translators import LINES, in_full, one_by_one
 
-SOURCES = ["ein Hund rennt", "zwei Hunde", "ein Mann rennt", "eine Frau liest ein Buch"]
-TARGETS = ["a dog runs", "two dogs", "a man runs", "a woman reads a book"]
-LINES = ["ein Hund liest", "", "zwei Frau", "ein Mann rennt ein Buch", "rennt"]
-SIZES = ["embedding_size=16", "encoder.size=16", "encoder.layers=1", "decoder.size=32"]
-SETTINGS = [
-    "tokenizer.kind=words",
-    "training.epochs=25",
-    "training.learning_rate=0.02",
-    "training.batch_tokens=12",
-    "training.warmup_steps=0",
-    "evaluation.metric=loss",
-    "decoding.max_source_length=50",
-    "model.dropout=0",
-    "model.word_dropout=0",
-    *(f"model.{size}" for size in SIZES),
-]
-
-
-def train_at(folder: Path, *settings: str) -> str:
-    for name, lines in [("de", SOURCES), ("en", TARGETS)]:
-        (folder / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    pair = (str(folder / "de"), str(folder / "en"))
-    files = {"train": pair, "valid": pair}
-    recipe = resolve_recipe(None, files=files, assignments=[*SETTINGS, *settings])
-    train(recipe, folder / "model", reporter=QuietReporter(), device="cpu")
-    return str(folder / "model")
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return train_at(tmp_path_factory.mktemp("translate"))
-
-
-@pytest.fixture(scope="module")
-def bottleneck(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A model without attention."""
-    folder = tmp_path_factory.mktemp("bottleneck")
-    return train_at(folder, "model.attention=none", "training.epochs=1")
-
-
-@pytest.fixture(autouse=True)
-def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Work in an empty folder where LINES are the file `source`."""
-    monkeypatch.chdir(tmp_path)
-    Path("source").write_text("".join(f"{line}\n" for line in LINES), encoding="utf-8")
-    return "source"
-
-
-@pytest.fixture
-def copy(model: str, source: str) -> Path:
-    """The model's folder, to be changed, in the folder where `source` lies."""
-    return Path(shutil.copytree(model, "copy"))
-
-
-def one_by_one(model: str, **options: Any) -> list[Translation]:
-    """Each line translated alone, by the public function."""
-    translator = load_translator(model, **options)
-    return [next(translator.translate([line])) for line in LINES]
-
-
-def in_full(texts: list[str]) -> str:
-    return "".join(f"{text}\n" for text in texts)
+pytestmark = pytest.mark.usefixtures("source")
 
 
 class TestResults:
@@ -192,7 +124,13 @@ class TestResults:
         out, drawn = capsys.readouterr()
         assert out == plain
         with_attention = one_by_one(model, with_attention=True)
-        assert drawn == in_full([draw_attention(translation) for translation in with_attention])
+        assert drawn == in_full(
+            [
+                draw_attention(translation.source_tokens, best.tokens, best.attention)
+                for translation in with_attention
+                for best in translation.hypotheses
+            ]
+        )
 
 
 class TestInput:
@@ -318,13 +256,23 @@ class TestOutput:
         assert capsys.readouterr() == ("", "")
         assert Path("out").read_bytes() == shown.encode()
 
-    def test_a_missing_folder_is_an_error(
-        self, model: str, capsys: pytest.CaptureFixture[str]
+    @pytest.mark.parametrize(
+        ("output", "what"),
+        [
+            ("gone/out", "cannot write gone/out: there is no folder gone"),
+            ("source/out", "cannot write source/out: there is no folder source"),
+            ("folder", "cannot write folder: Is a directory"),
+        ],
+    )
+    def test_a_file_that_cannot_be_written_is_an_error_before_the_model_is_looked_for(
+        self, output: str, what: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        assert main(["translate", model, "source", "-o", "gone/out"]) == 1
+        Path("folder").mkdir()
+        assert main(["translate", "no-such-model", "source", "-o", output]) == 1
         out, err = capsys.readouterr()
         assert out == ""
-        assert err.startswith("error: cannot write gone/out: there is no folder gone\n")
+        assert err.startswith(f"error: {what}\n  fix: ")
+        assert sorted(os.listdir()) == ["folder", "source"]
 
     def test_a_reader_that_has_gone_ends_the_command_quietly(
         self, model: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -335,106 +283,6 @@ class TestOutput:
             monkeypatch.setattr(sys, "stdout", stdout)
             assert main(["translate", model, "source"]) == 0
         assert capsys.readouterr().err == ""
-
-
-class TestModel:
-    @pytest.mark.parametrize("precision", ["int8", "float32"])
-    def test_verbose_tells_what_translates_and_leaves_the_results_alone(
-        self, precision: str, model: str, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        command = ["translate", model, "source", "--precision", precision, "--beam", "3"]
-        assert main(command) == 0
-        plain = capsys.readouterr().out
-        assert main([*command, "--verbose", "--threads", "2"]) == 0
-        out, err = capsys.readouterr()
-        assert out == plain
-        facts = read_facts(Path(model))
-        for told in (model, f"format {facts.format}", f"{facts.parameters:,} parameters"):
-            assert told in err
-        assert "beam_width 3" in err
-        assert f"{precision if int8_works() else 'float32'}, 2 threads" in err
-
-    def test_float32_is_used_where_8_bit_integers_do_not_work_and_this_is_told(
-        self, model: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        command = ["translate", model, "source", "--format", "tsv"]
-        assert main([*command, "--precision", "float32"]) == 0
-        exact = capsys.readouterr()
-        monkeypatch.setattr("seqcli.api.translate.int8_works", lambda: False)
-        assert main([*command, "--quiet"]) == 0
-        assert capsys.readouterr() == exact
-        assert main(command) == 0
-        out, err = capsys.readouterr()
-        assert out == exact.out
-        assert "float32 is used" in err
-
-    def test_a_name_that_is_no_model_is_an_error(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["translate", "no-such-model", "source"]) == 1
-        out, err = capsys.readouterr()
-        assert out == ""
-        assert err.startswith("error: there is no model 'no-such-model'\n")
-        assert "`seqcli models`" in err
-
-    def test_a_folder_that_is_no_model_is_an_error(
-        self, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        Path("empty").mkdir()
-        assert main(["translate", "empty", "source"]) == 1
-        assert capsys.readouterr().err.startswith("error: empty is not a model: it has no ")
-
-    @pytest.mark.parametrize("name", ["weights.safetensors", "model.json", "tokenizer.json"])
-    def test_a_damaged_file_is_an_error_that_names_the_model(
-        self, name: str, copy: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        content = (copy / name).read_bytes()
-        (copy / name).write_bytes(content[: len(content) // 2])
-        assert main(["translate", "copy", "source", "-o", "out"]) == 1
-        out, err = capsys.readouterr()
-        assert out == ""
-        assert err.startswith("error: ")
-        assert "copy" in err.splitlines()[0]
-        assert not Path("out").exists()
-
-    def test_a_recipe_of_another_version_is_an_error_of_the_model(
-        self, copy: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        facts = (copy / "model.json").read_text(encoding="utf-8")
-        (copy / "model.json").write_text(facts.replace('"dropout"', '"drop"'), encoding="utf-8")
-        assert main(["translate", "copy", "source"]) == 1
-        error = capsys.readouterr().err
-        assert error.startswith(
-            "error: the recipe of the model is not one of ours: copy/model.json"
-        )
-        assert "model.drop" in error
-
-    def test_a_missing_file_of_a_model_is_an_error(
-        self, copy: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        (copy / "weights.safetensors").unlink()
-        assert main(["translate", "copy", "source"]) == 1
-        assert capsys.readouterr().err.startswith("error: the model in copy is broken: ")
-
-
-class TestModelWithoutAttention:
-    @pytest.mark.parametrize("options", [["--attention", "--format", "jsonl"], ["--draw"]])
-    def test_attention_asked_of_it_is_refused_before_text_is_read(
-        self, options: list[str], bottleneck: str, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        assert main(["translate", bottleneck, "gone", "-o", "out", *options]) == 1
-        out, err = capsys.readouterr()
-        assert out == ""
-        what, why, fix = err.splitlines()
-        assert what == f"error: the model in {bottleneck} has no attention to show"
-        assert "model.attention is 'none'" in why
-        assert fix.startswith("  fix: ")
-        assert not Path("out").exists()
-
-    def test_it_translates_line_by_line_all_the_same(
-        self, bottleneck: str, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        assert main(["translate", bottleneck, "source"]) == 0
-        alone = [translation.text for translation in one_by_one(bottleneck)]
-        assert capsys.readouterr().out == in_full(alone)
 
 
 @pytest.mark.parametrize(
@@ -463,20 +311,3 @@ def test_wrong_use_gives_2_and_no_result(
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(what)
-
-
-DRAWING = """\
-     h
-     u b
-     n e
-     d l
-     e l
-  두   ░░
-개가 ██
-   .\
-"""  # a Korean letter takes two places of a terminal
-
-
-def test_a_drawing_has_a_row_for_each_target_token_and_a_column_for_each_source_token() -> None:
-    best = Hypothesis("두개가.", 0.0, 0.0, ("두", "개가", "."), ((0, 0.25), (1, 0), (0.1, 0.1)))
-    assert draw_attention(Translation("", (best,), ("hunde", "bell"))) == DRAWING

@@ -1,7 +1,8 @@
 """Word vectors read from text files against those that were written."""
 
 import gzip
-from collections.abc import Iterator, Sequence
+import struct
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -194,6 +195,53 @@ def test_other_text_is_refused_at_its_first_line(path: Path, line: str) -> None:
         vector_size(written(path, [line, "two 1 2"]))
     assert error.value.why
     assert error.value.fix
+
+
+def binary_word2vec(rows: Mapping[str, Sequence[float]], end: bytes) -> bytes:
+    size = len(next(iter(rows.values())))
+    entries = [
+        word.encode() + b" " + struct.pack(f"<{size}f", *row) + end for word, row in rows.items()
+    ]
+    return f"{len(rows)} {size}\n".encode() + b"".join(entries)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("end", [b"", b"\n"], ids=["of gensim", "of word2vec"])
+@pytest.mark.parametrize(
+    "row",
+    [[1.0, 2.0, 0.5], [0.1, -0.2, 0.3], struct.unpack("<3f", b"\n\x01A>" * 3)],
+    ids=["mostly NUL", "no UTF-8", "read as lines"],
+)
+def test_a_binary_file_of_word2vec_is_named_as_such(
+    path: Path, row: Sequence[float], end: bytes, packed: bool
+) -> None:
+    content = binary_word2vec({"two": row, "men": row}, end)
+    path.write_bytes(gzip.compress(content) if packed else content)
+    assert_refused_as_binary(path)
+
+
+def test_a_binary_file_of_fasttext_is_named_as_such(path: Path) -> None:
+    path.write_bytes(struct.pack("<iiii", 793712314, 12, 300, 5))  # its magic number and version
+    assert_refused_as_binary(path)
+
+
+def assert_refused_as_binary(path: Path) -> None:
+    for read in (vector_size, lambda path: read_vectors(path, vocabulary("two"))):
+        with pytest.raises(DataError, match=r"vectors\.txt is a binary file") as error:
+            read(path)
+        assert "word2vec" in error.value.why
+        assert "binary=False" in error.value.fix
+
+
+@pytest.mark.parametrize("lines", ["Mönch 1 2\n", "1 2\nMönch 1 2\n", "1 2\nZoë Bär 1 2 \n"])
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-16-le", "utf-16-be"])
+def test_text_in_another_encoding_is_told_from_a_binary_file(
+    path: Path, lines: str, encoding: str
+) -> None:
+    path.write_bytes(lines.encode(encoding))
+    with pytest.raises(DataError, match=r"not UTF-8|NUL byte") as error:
+        vector_size(path)
+    assert "iconv" in error.value.fix
 
 
 @pytest.mark.parametrize("header", [[], ["9 3"]])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from seqcli.errors import DataError, OutputError
-from seqcli.text.lines import read_lines, write_atomically
+from seqcli.text.lines import read_lines, require_writable, write_atomically
 
 
 @contextmanager
@@ -173,3 +173,41 @@ def test_a_pipe_is_written_and_not_replaced(tmp_path: Path) -> None:
     reader.join()
     assert read == ["a", "b"]
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def early_refusal(path: Path) -> str:
+    with pytest.raises(OutputError) as caught:
+        require_writable(path)
+    return caught.value.what
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_as_it_is_by_writing(path: Path) -> None:
+    dangling = path.with_name("dangling")
+    dangling.symlink_to(path.parent / "missing" / "out")
+    places = [path.parent, path / "out", path.parent / "missing" / "out", dangling]
+    for place in [*places, path.with_name("n" * 300)]:
+        assert early_refusal(place) == refusal(place)
+    dangling.unlink()
+    assert_untouched(path)
+
+
+def test_a_folder_without_permission_is_refused_before(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        assert early_refusal(path) == f"cannot write {path}: Permission denied"
+    assert_untouched(path)
+
+
+def test_a_look_at_a_good_place_changes_nothing(path: Path) -> None:
+    os.mkfifo(path.with_name("pipe"))  # that nobody reads: to open it would wait
+    path.with_name("link").symlink_to(path)
+    before = sorted(os.listdir(path.parent)), path.stat(), path.parent.stat().st_mode
+    for name in ("out", "link", "new", "pipe"):
+        require_writable(path.with_name(name))
+    assert (sorted(os.listdir(path.parent)), path.stat(), path.parent.stat().st_mode) == before
+    assert path.read_text() == "old"

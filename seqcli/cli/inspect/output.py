@@ -9,7 +9,7 @@ from seqcli.cli.conflicts import refuse_beside
 from seqcli.cli.inspect.figures import FIGURES, figure, require_matplotlib
 from seqcli.cli.output import writer_to
 from seqcli.errors import UsageError
-from seqcli.text.lines import STDIN
+from seqcli.text.lines import STDIN, require_writable
 
 if TYPE_CHECKING:
     import msgspec
@@ -48,7 +48,7 @@ def destination_of(output: Path, output_format: str | None) -> Destination:
     """Decide on the form before any work is done: a file's ending, or the format for "-".
 
     Raises UsageError for another ending, a format that contradicts the ending, or a figure where
-    matplotlib is missing.
+    matplotlib is missing; OutputError for a file that cannot be written.
     """
     if str(output) == STDIN:
         return Destination(output, output_format or "text")
@@ -67,6 +67,7 @@ def destination_of(output: Path, output_format: str | None) -> Destination:
         )
     if form == "figure":
         require_matplotlib()
+    require_writable(output)
     return Destination(output, form)
 
 
