@@ -1,15 +1,22 @@
 """What a model is made of, what computes it, and what a token costs."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections import Counter
 
 import msgspec
-import torch
 from torch import Tensor, nn
 
+from seqcli.architectures.anatomy import (
+    PAIR,
+    SENTENCE,
+    SOURCE_TOKEN,
+    TARGET_TOKEN,
+    TOKEN,
+    Anatomy,
+    PlacedStack,
+    anatomy_of,
+)
+from seqcli.architectures.config import ModelConfig
 from seqcli.architectures.recurrent import StackConfig
-from seqcli.architectures.seq2seq import TIES, Seq2Seq, Seq2SeqConfig
-from seqcli.nn.attention import Attention
 from seqcli.nn.cells import CELLS, RecurrentLayer, TorchLayer
 from seqcli.nn.stack import Stack
 from seqcli.nn.stacks.dense import DenseWiring
@@ -17,22 +24,18 @@ from seqcli.nn.stacks.residual import ResidualWiring
 
 STEPS = "steps"  # what a layer calls its kernel that has none
 TRAINING_COST = 3  # times the forward pass: the backward pass makes two products for each of its
-OF_KEYS = ("key_projection", "value_projection")  # parts of an attention that read the source
-OF_QUERIES = ("query_projection",)  # and those that read the decoder
 
 
 class Flops(msgspec.Struct, frozen=True, kw_only=True):
     """Floating-point operations of matrix products in a forward pass, two for each product."""
 
-    source_token: int  # encoder, and keys and values of the attention
-    target_token: int  # decoder, queries of the attention, output layer
-    pair: int  # attention, for each target token and source token
-    sentence: int  # bridge
+    each: dict[str, int]  # by what they are made for: see `Part.applied_to`
+    unit: str  # of these, the one that the whole cost is told for
 
     def forward(self, source_length: float, target_length: float) -> float:
-        """The cost of a target token in pairs of these lengths, its share of the source in it."""
-        source = (source_length * self.source_token + self.sentence) / target_length
-        return source + self.target_token + source_length * self.pair
+        """The cost of a unit in text of these lengths, its share of everything else in it."""
+        counts = _counts(source_length, target_length)
+        return sum(cost * counts[what] for what, cost in self.each.items()) / counts[self.unit]
 
     def training(self, source_length: float, target_length: float) -> float:
         """The same, backward pass included."""
@@ -76,65 +79,70 @@ class ModelDescription(msgspec.Struct, frozen=True, kw_only=True):
     """A model in figures."""
 
     embeddings: str
-    encoder: StackDescription
-    decoder: StackDescription
-    attention: str
-    bridge: str
+    stacks: dict[str, StackDescription]
+    choices: dict[str, str]
     parameters: dict[str, int]  # by part; each tied number once, with the first part that has it
     flops: Flops
 
-    def facts(self, *, source_length: float, target_length: float) -> dict[str, str]:
-        """Everything in words, by name, for text of pairs of these mean lengths in tokens."""
+    def lengths(self, source_length: float, target_length: float) -> str:
+        """Mean lengths of text in tokens, in words; what has no target ignores that of one."""
+        if self.flops.unit == TARGET_TOKEN:
+            lengths = f"{source_length:.1f} source and {target_length:.1f} target tokens a pair"
+        else:
+            lengths = f"{source_length:.1f} tokens a line"
+        return f"{lengths}, the mark of the end included"
+
+    def facts(self, source_length: float, target_length: float) -> dict[str, str]:
+        """Everything else in words, by name, for text of these lengths."""
         parts = [f"{name} {count:,}" for name, count in self.parameters.items() if count]
-        flops, lengths = self.flops, (source_length, target_length)
+        facts = {"embeddings": self.embeddings}
+        for name, stack in self.stacks.items():
+            facts |= {name: stack.shape, f"{name} path": stack.path}
         return {
-            "embeddings": self.embeddings,
-            "encoder": self.encoder.shape,
-            "encoder path": self.encoder.path,
-            "decoder": self.decoder.shape,
-            "decoder path": self.decoder.path,
-            "attention": f"{self.attention}; bridge {self.bridge}",
+            **facts,
+            **self.choices,
             "parameters": f"{sum(self.parameters.values()):,}: {', '.join(parts)}",
-            "FLOPs": (
-                f"{_millions(flops.forward(*lengths))} forward and "
-                f"{_millions(flops.training(*lengths))} in training for a target token, "
-                f"with its {source_length / target_length:.2f} source tokens"
-            ),
-            "FLOPs by part": (
-                f"{_millions(flops.source_token)} a source token, "
-                f"{_millions(flops.target_token)} a target token, "
-                f"{_millions(source_length * flops.pair)} its attention to {source_length:.1f} "
-                f"source tokens, {_millions(flops.sentence)} a sentence"
-            ),
+            "FLOPs": self._whole_cost(source_length, target_length),
+            "FLOPs by part": self._costs(source_length),
         }
 
+    def _whole_cost(self, source_length: float, target_length: float) -> str:
+        flops, lengths = self.flops, (source_length, target_length)
+        cost = (
+            f"{_millions(flops.forward(*lengths))} forward and "
+            f"{_millions(flops.training(*lengths))} in training for a {flops.unit}"
+        )
+        if flops.unit != TARGET_TOKEN:
+            return cost
+        return f"{cost}, with its {source_length / target_length:.2f} source tokens"
 
-def describe_model(model: Any, config: Any, device_type: str) -> ModelDescription:
+    def _costs(self, source_length: float) -> str:
+        costs = []
+        for what, cost in self.flops.each.items():
+            if what == PAIR:
+                attended = f"its attention to {source_length:.1f} source tokens"
+                costs.append(f"{_millions(source_length * cost)} {attended}")
+            else:
+                costs.append(f"{_millions(cost)} a {what}")
+        return ", ".join(costs)
+
+
+def describe_model(model: nn.Module, config: ModelConfig, device_type: str) -> ModelDescription:
     """Describe `model`, built by `config`, as it is trained on a device ("cpu" or "cuda")."""
-    encoder, decoder = model.encoder, model.decoder
-    fed = "input feeding: each step reads what the step before gave" if config.input_feeding else ""
-    feeding = " with input feeding" if config.input_feeding else ""
+    anatomy = anatomy_of(model, config)
     return ModelDescription(
-        embeddings=_describe_embeddings(config),
-        encoder=_describe_stack(encoder.stack, config.encoder, device_type),
-        decoder=_describe_stack(decoder.stack, config.decoder, device_type, by_steps=fed),
-        attention=config.attention + feeding,
-        bridge=config.bridge,
-        parameters=_count_by_part(model),
-        flops=_count_flops(model),
+        embeddings=anatomy.embeddings,
+        stacks={
+            name: _describe_stack(placed, device_type) for name, placed in anatomy.stacks.items()
+        },
+        choices=anatomy.choices,
+        parameters=_count_by_part(anatomy),
+        flops=_count_flops(anatomy),
     )
 
 
-def _describe_embeddings(config: Seq2SeqConfig) -> str:
-    widths = f"source {config.source_size:,} units, target {config.target_size:,}"
-    tied = TIES[config.tie_embeddings]
-    return f"{widths}; one table for {', '.join(tied)}" if tied else f"{widths}; not tied"
-
-
-def _describe_stack(
-    stack: Stack, config: StackConfig, device_type: str, *, by_steps: str = ""
-) -> StackDescription:
-    """Describe a stack; `by_steps` is the reason for which it cannot read whole sequences."""
+def _describe_stack(placed: PlacedStack, device_type: str) -> StackDescription:
+    stack, config, by_steps = placed
     layer = next(module for module in stack.modules() if isinstance(module, RecurrentLayer))
     kernel = STEPS if by_steps else layer.kernel(device_type)
     num_layers = len(stack.layers)
@@ -171,54 +179,36 @@ def _reason_for(kernel: str, layer: RecurrentLayer, config: StackConfig) -> str:
     return ""
 
 
-def _count_by_part(model: Seq2Seq) -> dict[str, int]:
-    decoder = model.decoder
-    parts: dict[str, list[Tensor]] = {
-        "embeddings": [model.source_embedding.weight, model.target_embedding.weight],
-        "encoder": list(model.encoder.parameters()),
-        "bridge": list(decoder.bridge.parameters()),
-        "attention": list(decoder.attention.parameters()),
-        "decoder": [*decoder.stack.parameters(), *decoder.combination.parameters()],
-        "output": [model.output_weight, model.output_bias],
-    }
+def _count_by_part(anatomy: Anatomy) -> dict[str, int]:
     counted: set[Tensor] = set()  # tensors compare as objects here
-    counts = {}
-    for name, tensors in parts.items():
-        counts[name] = sum(tensor.numel() for tensor in set(tensors) - counted)
-        counted.update(tensors)
-    return counts
+    counts: Counter[str] = Counter()
+    for part in anatomy.parts:
+        counts[part.name] += sum(tensor.numel() for tensor in set(part.parameters) - counted)
+        counted.update(part.parameters)
+    return dict(counts)
 
 
-def _count_flops(model: Seq2Seq) -> Flops:
+def _count_flops(anatomy: Anatomy) -> Flops:
     """Count by the matrices: each costs two operations an element whenever it is applied."""
-    decoder = model.decoder
-    decoding = [*decoder.stack.parameters(), *decoder.combination.parameters()]
-    memory_size = model.encoder.stack.output_size
-    return Flops(
-        source_token=_product_cost(model.encoder.parameters())
-        + _product_cost(_parameters_of(decoder.attention, OF_KEYS)),
-        target_token=_product_cost([*decoding, model.output_weight])
-        + _product_cost(_parameters_of(decoder.attention, OF_QUERIES)),
-        pair=_pair_cost(decoder.attention, model.output_weight.new_zeros(1, 1, memory_size)),
-        sentence=_product_cost(decoder.bridge.parameters()),
-    )
+    each: Counter[str] = Counter()
+    for part in anatomy.parts:
+        if part.applied_to:
+            elements = sum(tensor.numel() for tensor in part.parameters if tensor.dim() == 2)
+            each[part.applied_to] += 2 * elements
+    each.update({what: 2 * count for what, count in anatomy.products.items()})
+    in_order = (SOURCE_TOKEN, TARGET_TOKEN, TOKEN, PAIR, SENTENCE)
+    return Flops(each={what: each[what] for what in in_order if each[what]}, unit=anatomy.unit)
 
 
-def _product_cost(parameters: Iterable[Tensor]) -> int:
-    return sum(2 * parameter.numel() for parameter in parameters if parameter.dim() == 2)
-
-
-def _parameters_of(attention: Attention, names: Iterable[str]) -> list[nn.Parameter]:
-    parts = dict(attention.named_children())
-    return [tensor for name in names if name in parts for tensor in parts[name].parameters()]
-
-
-@torch.no_grad()
-def _pair_cost(attention: Attention, states_11H: Tensor) -> int:
-    """The products of a query with one key and of its weight with one value."""
-    mask_11 = torch.ones(1, 1, dtype=torch.bool, device=states_11H.device)
-    memory = attention.remember(states_11H, mask_11)
-    return 2 * (memory.keys_BSA.shape[2] + memory.states_BSH.shape[2])
+def _counts(source_length: float, target_length: float) -> dict[str, float]:
+    """How many there are in a sentence, or in a pair of them."""
+    return {
+        SOURCE_TOKEN: source_length,
+        TARGET_TOKEN: target_length,
+        TOKEN: source_length,
+        PAIR: source_length * target_length,
+        SENTENCE: 1,
+    }
 
 
 def _millions(count: float) -> str:

@@ -10,10 +10,9 @@ import msgspec
 import torch
 from torch import Tensor
 
-from seqcli.config import require_one_of
 from seqcli.errors import DataError
-from seqcli.inspection.gates import cell_of, gates_of
-from seqcli.inspection.loading import PARTS, LoadedModel
+from seqcli.inspection.gates import gates_of
+from seqcli.inspection.loading import LoadedModel
 from seqcli.inspection.replay import PlacedLayer, layers_of, replay
 from seqcli.inspection.sentences import encode_source, groups_of
 from seqcli.text.lines import name_of, read_lines
@@ -58,14 +57,16 @@ class GateStatistics(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def gate_statistics(
-    loaded: LoadedModel[Any], source: str | Path, *, part: str = "encoder"
+    loaded: LoadedModel[Any], source: str | Path, *, part: str | None = None
 ) -> GateStatistics:
     """Sum up the gates over the sentences of a file, or of standard input for "-".
 
-    A decoder reads its own greedy translations. Empty lines are skipped. Raises DataError for a
-    file without a sentence and for a sentence that is too long.
+    Where `part` is None, it is the encoder if there is one. The decoder of a translation model
+    reads its own greedy translations, that of a language model the file. Empty lines are skipped.
+    Raises ConfigError for a part that is not there, DataError for a file without a sentence and for
+    a sentence that is too long.
     """
-    require_one_of("part", part, PARTS)
+    part = loaded.choose_part(part, preferred="encoder")
     layers = layers_of(loaded, part)
     sums: list[dict[str, _Sum]] = [defaultdict(_Sum) for _ in layers]
     sentences = tokens = 0
@@ -85,7 +86,7 @@ def gate_statistics(
     return GateStatistics(
         model=loaded.facts.name,
         part=part,
-        cell=cell_of(loaded, part),
+        cell=loaded.stacks[part].config.cell,
         sentences=sentences,
         tokens=tokens,
         layers=[_summary(*pair) for pair in zip(layers, sums, strict=True)],

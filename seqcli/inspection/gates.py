@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 import torch
 
-from seqcli.config import require_one_of, require_positive
+from seqcli.architectures.seq2seq import Seq2Seq
+from seqcli.config import require_positive
 from seqcli.errors import ConfigError
-from seqcli.inspection.loading import PARTS, LoadedModel
+from seqcli.inspection.loading import LoadedModel
 from seqcli.inspection.replay import PlacedLayer, Values, layers_of, replay
 from seqcli.inspection.sentences import encode_line, encode_source
 from seqcli.nn.cells import RecurrentLayer
@@ -43,7 +44,7 @@ def trace_gates(
     text: str,
     *,
     target: str | None = None,
-    part: str = "encoder",
+    part: str | None = None,
     layer: int = 1,
     direction: str | None = None,
     units: Sequence[int] | None = None,
@@ -51,13 +52,16 @@ def trace_gates(
 ) -> GateTrace:
     """Follow units of one layer over a sentence.
 
-    A decoder is followed while it reads `target`, or if that is None its own greedy translation.
-    Where `direction` is None, it is forward if the layer reads forward. Where `units` is None,
-    those are taken whose gates (in a cell without gates: whose states) vary most. Raises
-    ConfigError for a layer, direction or unit that is not there, and DataError for a sentence that
-    is empty or too long.
+    Where `part` is None, it is the encoder if there is one. The decoder of a translation model is
+    followed while it reads `target`, or if that is None its own greedy translation; that of a
+    language model reads the sentence. Where `direction` is None, it is forward if the layer reads
+    forward. Where `units` is None, those are taken whose gates (in a cell without gates: whose
+    states) vary most. Raises ConfigError for a part, layer, direction or unit that is not there and
+    for a target that nothing reads, and DataError for a sentence that is empty or too long.
     """
-    require_one_of("part", part, PARTS)
+    part = loaded.choose_part(part, preferred="encoder")
+    if target is not None:
+        _require_reader_of_target(loaded, part)
     require_positive("most_varying", most_varying)
     followed = _find_layer(loaded, part, layer, direction)
     _require_units(units or (), followed.module.hidden_size)
@@ -74,7 +78,7 @@ def trace_gates(
         part=part,
         layer=layer,
         direction=followed.direction,
-        cell=cell_of(loaded, part),
+        cell=loaded.stacks[part].config.cell,
         tokens=_tokenizer_of(loaded, part).vocabulary.pieces_of(run.tokens_BS[0].tolist()),
         gates=gates,
         units=[
@@ -99,14 +103,18 @@ def gates_of(values: Iterable[str], layer: RecurrentLayer) -> list[str]:
     return [name for name in values if name not in (CANDIDATE, *layer.state_names)]
 
 
-def cell_of(loaded: LoadedModel[Any], part: str) -> str:
-    """Return the kind of the cells of the encoder or decoder."""
-    model = loaded.recipe.model
-    return model.encoder.cell if part == "encoder" else model.decoder.cell
-
-
 def _tokenizer_of(loaded: LoadedModel[Any], part: str) -> Tokenizer:
     return loaded.source_tokenizer if part == "encoder" else loaded.target_tokenizer
+
+
+def _require_reader_of_target(loaded: LoadedModel[Any], part: str) -> None:
+    if part != "decoder" or not isinstance(loaded.model, Seq2Seq):
+        raise ConfigError(
+            f"the {part} of the model in {loaded.folder} reads no target",
+            why="it reads the sentence itself; only the decoder of a translation model reads a "
+            "translation",
+            fix="Leave the target out",
+        )
 
 
 def _find_layer(

@@ -1,4 +1,4 @@
-"""How much gradient of the loss reaches earlier steps and lower layers, on real sentences.
+"""How much gradient of the loss reaches other steps and lower layers, on real sentences.
 
 All is computed in float64: what has vanished is then still a number. Gradients are those of single
 sentences, for the rows of a batch do not know of each other. In a decoder the gradient takes every
@@ -8,33 +8,27 @@ way there is: through the recurrence and, with input feeding, through attention 
 import copy
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from itertools import chain, islice
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
 
 import msgspec
 import torch
 from torch import Tensor, nn
 
-from seqcli.architectures.seq2seq import Seq2Seq
-from seqcli.config import require_one_of, require_positive
-from seqcli.data.batch import PairBatch, pair_batch
+from seqcli.architectures.anatomy import PlacedStack, anatomy_of
+from seqcli.config import require_positive
 from seqcli.data.batching import token_batches
 from seqcli.data.dataset import Example
-from seqcli.errors import DataError
-from seqcli.inspection.forcing import read_target
-from seqcli.inspection.loading import PARTS, LoadedModel
-from seqcli.inspection.sentences import encode_line
-from seqcli.nn.cells import RecurrentLayer
-from seqcli.nn.loss import output_cross_entropy
-from seqcli.nn.stack import Stack
+from seqcli.errors import ConfigError, DataError
+from seqcli.inspection.graphs import Graph, run
+from seqcli.inspection.loading import LoadedModel
 
 BATCH_TOKENS = 1000  # target tokens with padding: the states of all layers are held
 
 
 class LagGradient(msgspec.Struct, frozen=True):
-    """The mean norm of the gradients that went the same number of steps back."""
+    """The mean norm of the gradients that went the same number of steps."""
 
     lag: int
     norm: float
@@ -51,12 +45,15 @@ class LayerGradient(msgspec.Struct, frozen=True):
 class GradientFlow(msgspec.Struct, frozen=True):
     """The gradients of one part of a model, in nats.
 
-    `lags` of the decoder: the loss of one target token by the embedded token that was read `lag`
-    steps before. `lags` of the encoder: the loss of the whole target by the embedded source token
-    `lag` steps before the end; 0 is the end-of-sentence mark.
+    `lags` of a decoder: the loss of one target token (in a language model: of one token of the
+    text) by the embedded token that was read `lag` steps before. `lags` of an encoder: the loss of
+    the whole target (in a classifier: of the label) by the embedded source token `lag` steps before
+    the end; 0 is the end-of-sentence mark. `lags` of a tagger: the loss of one tag by the embedded
+    token `lag` steps away from that at which the tag is told, on the sides that the encoder reads.
     """
 
     model: str
+    task: str
     part: str
     is_trained: bool
     sentences: int
@@ -73,31 +70,34 @@ class GradientFlows(msgspec.Struct, frozen=True):
 
 
 def gradient_flow(
-    loaded: LoadedModel[Seq2Seq],
-    sources: Sequence[str],
-    references: Sequence[str],
-    *,
-    part: str = "decoder",
+    loaded: LoadedModel[Any],
+    *text: Sequence[str],
+    part: str | None = None,
     sentences: int = 100,
     untrained: bool = False,
     seed: int | None = None,
     name: str | None = None,
 ) -> GradientFlow:
-    """Measure on the first `sentences` pairs that are neither empty nor longer than in training.
+    """Measure on the first `sentences` examples that are neither empty nor longer than in training.
 
-    With `untrained` the weights are fresh, drawn by `seed`; by that of the recipe they are those
-    that the training began with, but for pretrained vectors. `name` is what to call the model.
-    DataError if no pair is left.
+    `text` is that of the task: sources and references, or text alone. Where `part` is None, it is
+    the decoder if there is one. With `untrained` the weights are fresh, drawn by `seed`; by that of
+    the recipe they are those that the training began with, but for pretrained vectors. `name` is
+    what to call the model. Raises ConfigError for a part that is not there and for text of the
+    wrong number of sides, DataError if no example is left.
     """
-    require_one_of("part", part, PARTS)
+    part = loaded.choose_part(part, preferred="decoder")
     require_positive("sentences", sentences)
-    examples = _usable_examples(loaded, sources, references, sentences)
+    _require_sides(loaded, text)
+    examples = _usable_examples(loaded, text, sentences)
     model = _fresh_model(loaded, seed) if untrained else copy.deepcopy(loaded.model)
-    by_lag, by_layer = _measure(model.double().eval().requires_grad_(False), examples, part)
+    model.double().eval().requires_grad_(False)
+    by_lag, by_layer = _measure(loaded, model, examples, part)
     lags = [LagGradient(lag, norm, count) for lag, norm, count in by_lag.means()]
     layers = [LayerGradient(number, norm) for number, norm, _ in by_layer.means()]
     return GradientFlow(
         model=name or loaded.facts.name,
+        task=loaded.facts.task,
         part=part,
         is_trained=not untrained,
         sentences=len(examples),
@@ -140,76 +140,48 @@ class _Norms:
         return [
             (number, self._sums[number] / count, count)
             for number, count in sorted(self._counts.items())
+            if count
         ]
 
 
-def _measure(model: Seq2Seq, examples: Sequence[Example], part: str) -> tuple[_Norms, _Norms]:
-    """Return the norms by lag and those by layer."""
+def _measure(
+    loaded: LoadedModel[Any], model: nn.Module, examples: Sequence[Example], part: str
+) -> tuple[_Norms, _Norms]:
+    """Return the norms by lag and those by layer of a model like the loaded one."""
     by_lag, by_layer = _Norms(), _Norms()
+    placed = anatomy_of(model, loaded.recipe.model).stacks[part]
     for indices in token_batches(examples, batch_tokens=BATCH_TOKENS, seed=0, epoch=0):
-        forward = _run(model, pair_batch([examples[index] for index in indices]), part)
-        gradient_BSE, *of_outputs = forward.gradients(
-            [forward.source_BSE, *chain(*forward.outputs)], forward.outer_BTE
+        batch = loaded.task.make_batch([examples[index] for index in indices])
+        graph = run(model, placed.stack, batch, part)
+        gradient_BSE, *of_outputs = graph.gradients(
+            [graph.inputs_BSE, *chain(*graph.outputs)], graph.outer_BTE
         )
-        _add_layers(by_layer, forward.outputs, of_outputs)
-        if part == "encoder":
-            _add_encoder_lags(by_lag, forward.batch.source_mask_BS, gradient_BSE)
+        _add_layers(by_layer, graph.outputs, of_outputs)
+        if graph.loss_mask_BT is None:
+            _add_lags_from_the_end(by_lag, graph.mask_BS, gradient_BSE)
         else:
-            _add_decoder_lags(by_lag, forward)
+            _add_lags_from_each_loss(by_lag, graph, graph.loss_mask_BT, placed)
     return by_lag, by_layer
 
 
-class _Forward(NamedTuple):
-    """A batch that has gone through the model, with its graph."""
-
-    batch: PairBatch
-    source_BSE: Tensor  # embedded, a leaf of the graph
-    target_BTE: Tensor  # embedded, a leaf of the graph
-    outputs: list[list[Tensor]]  # of each layer of the part: one tensor or more
-    features_BTE: Tensor
-    outer_BTE: Tensor  # the gradient of each token's loss by its features
-
-    def gradients(self, inputs: Sequence[Tensor], outer_BTE: Tensor) -> tuple[Tensor, ...]:
-        """Go back from the features, which carry `outer_BTE`."""
-        return torch.autograd.grad(
-            self.features_BTE, inputs, outer_BTE, retain_graph=True, materialize_grads=True
-        )
-
-
-def _run(model: Seq2Seq, batch: PairBatch, part: str) -> _Forward:
-    watched = (model.encoder if part == "encoder" else model.decoder).stack
-    with _inputs_as_leaves(model.encoder) as leaves, _kept_outputs(watched) as outputs:
-        memory, state = model.encode(batch.source_BS, batch.source_mask_BS)
-        target_BTE = model.embed_target(batch.target_input_BT).detach().requires_grad_()
-        features_BTE, _ = read_target(model.decoder, target_BTE, memory, state)
-    outer_BTE = _loss_gradient(model, features_BTE, batch)
-    return _Forward(batch, leaves[0], target_BTE, outputs, features_BTE, outer_BTE)
+def _add_lags_from_each_loss(
+    by_lag: _Norms, graph: Graph, loss_mask_BS: Tensor, placed: PlacedStack
+) -> None:
+    """Go back from each step by itself, to all real steps that its features were made of."""
+    num_steps = loss_mask_BS.shape[1]
+    for step in range(num_steps):
+        rows_B = loss_mask_BS[:, step]
+        outer_BSE = torch.zeros_like(graph.outer_BTE)
+        outer_BSE[:, step] = graph.outer_BTE[:, step]
+        (gradient_BSE,) = graph.gradients([graph.inputs_BSE], outer_BSE)
+        norm_BS, mask_BS = gradient_BSE[rows_B].norm(dim=2), graph.mask_BS[rows_B]
+        first = step if placed.config.direction == "backward" else 0
+        last = step if placed.config.direction == "forward" else num_steps - 1
+        for read in range(first, last + 1):
+            by_lag.add(abs(step - read), norm_BS[mask_BS[:, read], read])
 
 
-def _loss_gradient(model: Seq2Seq, features_BTE: Tensor, batch: PairBatch) -> Tensor:
-    """The loss of a token depends on no features but its own: one pass gives every gradient."""
-    leaf_BTE = features_BTE.detach().requires_grad_()
-    mask_BT = batch.target_mask_BT
-    loss, _ = output_cross_entropy(
-        leaf_BTE[mask_BT], model.output_weight, model.output_bias, batch.target_output_BT[mask_BT]
-    )
-    (gradient_BTE,) = torch.autograd.grad(loss, leaf_BTE)
-    return gradient_BTE
-
-
-def _add_decoder_lags(by_lag: _Norms, forward: _Forward) -> None:
-    """Go back from each step by itself; lags are counted from it."""
-    mask_BT = forward.batch.target_mask_BT
-    for step in range(mask_BT.shape[1]):
-        outer_BTE = torch.zeros_like(forward.outer_BTE)
-        outer_BTE[:, step] = forward.outer_BTE[:, step]
-        (gradient_BTE,) = forward.gradients([forward.target_BTE], outer_BTE)
-        norm_BT = gradient_BTE[mask_BT[:, step]].norm(dim=2)
-        for lag in range(step + 1):
-            by_lag.add(lag, norm_BT[:, step - lag])
-
-
-def _add_encoder_lags(by_lag: _Norms, mask_BS: Tensor, gradient_BSE: Tensor) -> None:
+def _add_lags_from_the_end(by_lag: _Norms, mask_BS: Tensor, gradient_BSE: Tensor) -> None:
     """Lags are counted from the end of each sentence."""
     norm_BS = gradient_BSE.norm(dim=2)
     lag_BS = mask_BS.sum(1, keepdim=True) - 1 - torch.arange(mask_BS.shape[1])
@@ -227,67 +199,45 @@ def _add_layers(
         by_layer.add(number, rows_BX.norm(dim=1))
 
 
-@contextmanager
-def _inputs_as_leaves(module: nn.Module) -> Iterator[list[Tensor]]:
-    """Make each first input of the module a leaf that asks for its gradient; give the list."""
-    leaves: list[Tensor] = []
-
-    def cut(module: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-        leaves.append(arguments[0].detach().requires_grad_())
-        return (leaves[-1], *arguments[1:])
-
-    handle = module.register_forward_pre_hook(cut)
-    try:
-        yield leaves
-    finally:
-        handle.remove()
-
-
-@contextmanager
-def _kept_outputs(stack: Stack) -> Iterator[list[list[Tensor]]]:
-    """Give a list for each layer, into which go the states that it returns.
-
-    Both directions of a layer are kept apart, before they are joined: the last state of each goes
-    to the decoder as well. The cell of an LSTM is no output and is not kept.
-    """
-    kept: list[list[Tensor]] = [[] for _ in stack.layers]
-    handles = [
-        directed.register_forward_hook(
-            lambda module, arguments, output, states=states: states.append(output[0])
-        )
-        for layer, states in zip(stack.layers, kept, strict=True)
-        for directed in layer.modules()
-        if isinstance(directed, RecurrentLayer)
-    ]
-    try:
-        yield kept
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _fresh_model(loaded: LoadedModel[Seq2Seq], seed: int | None) -> Seq2Seq:
+def _fresh_model(loaded: LoadedModel[Any], seed: int | None) -> nn.Module:
     torch.manual_seed(loaded.recipe.seed if seed is None else seed)
-    return loaded.task.build_model()
+    model: nn.Module = loaded.task.build_model()
+    return model
+
+
+def _require_sides(loaded: LoadedModel[Any], text: Sequence[Sequence[str]]) -> None:
+    needed = loaded.recipe.data.files
+    if len(text) != len(needed):
+        raise ConfigError(
+            f"a model for {loaded.facts.task} learns from {' and '.join(needed)}, and there is "
+            f"text of {len(text)} {'side' if len(text) == 1 else 'sides'}",
+            why="gradients are those of the loss in training",
+            fix="Give the references too" if len(needed) > 1 else "Leave the references out",
+        )
 
 
 def _usable_examples(
-    loaded: LoadedModel[Seq2Seq], sources: Sequence[str], references: Sequence[str], most: int
+    loaded: LoadedModel[Any], text: Sequence[Sequence[str]], most: int
 ) -> list[Example]:
+    """Encode as many lines from the first on as it takes; errors name their true numbers."""
     longest = loaded.recipe.data.max_length
-    pairs = (
-        Example(
-            encode_line(loaded.source_tokenizer, source),
-            encode_line(loaded.target_tokenizer, reference),
-        )
-        for source, reference in zip(sources, references, strict=True)
-    )
-    usable = (pair for pair in pairs if all(0 < len(side) <= longest for side in pair))
-    examples = list(islice(usable, most))
-    if not examples:
+    num_lines = most
+    while True:
+        first = tuple(list(side[:num_lines]) for side in text)
+        examples = loaded.task.encode(first, alpha=0.0, seed=0)
+        usable = [
+            example
+            for example, lines in zip(examples, zip(*first, strict=True), strict=True)
+            if all(line.strip() for line in lines)
+            and all(0 < len(side) <= longest for side in example)
+        ]
+        if len(usable) >= most or num_lines >= len(text[0]):
+            break
+        num_lines *= 2
+    if not usable:
         raise DataError(
-            f"none of the {len(sources)} pairs can be used with {loaded.folder}",
+            f"none of the {len(text[0])} {loaded.task.noun} can be used with {loaded.folder}",
             why=f"each has an empty side or more than {longest} tokens (data.max_length)",
             fix="Check the files",
         )
-    return examples
+    return usable[:most]

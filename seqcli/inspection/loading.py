@@ -6,15 +6,17 @@ from typing import Any, Generic, TypeVar
 
 from torch import nn
 
+from seqcli.architectures.anatomy import PlacedStack, anatomy_of
 from seqcli.architectures.seq2seq import Seq2Seq
 from seqcli.bundle import FACTS, Bundle, Facts, find_model, read_bundle, read_facts
+from seqcli.config import require_one_of
 from seqcli.errors import ConfigError, ModelError
 from seqcli.experiment import RECIPES, Recipe, recipe_from
 from seqcli.tasks import TASKS, Task
 from seqcli.tokenizers import Tokenizer
 
 M = TypeVar("M", bound=nn.Module)
-PARTS = ("encoder", "decoder")  # of a network
+PARTS = ("encoder", "decoder")  # of networks; some have one of them only
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,29 @@ class LoadedModel(Generic[M]):
     def target_tokenizer(self) -> Tokenizer:
         return self.task.tokenizers.get("target") or self.task.tokenizers["shared"]
 
+    @property
+    def stacks(self) -> dict[str, PlacedStack]:
+        """The recurrent stack of each part that the network has."""
+        return anatomy_of(self.model, self.recipe.model).stacks
+
+    def choose_part(self, part: str | None, *, preferred: str) -> str:
+        """Return a part, or if that is None the preferred one, or the only one that there is.
+
+        Raises ConfigError for a part that the network does not have.
+        """
+        there = self.stacks
+        if part is None:
+            return preferred if preferred in there else next(iter(there))
+        require_one_of("part", part, PARTS)
+        if part not in there:
+            raise ConfigError(
+                f"the model in {self.folder} has no {part}",
+                why=f"its architecture is {self.facts.architecture!r}, which is a network of "
+                f"{' and '.join(there)} alone",
+                fix=f"Look at its {' or '.join(there)}",
+            )
+        return part
+
 
 def load_network(model: str) -> LoadedModel[Any]:
     """Load the model in a folder, or a shipped one by its name. Raises ModelError."""
@@ -58,24 +83,43 @@ def load_network(model: str) -> LoadedModel[Any]:
 
 def load_seq2seq(model: str) -> LoadedModel[Seq2Seq]:
     """Load a model that writes text from text. Raises ModelError, also for any other kind."""
+    return load_for_task(model, "translation")
+
+
+def load_for_task(model: str, task: str) -> LoadedModel[Any]:
+    """Load a model of one task. Raises ModelError, which for others names their command."""
     loaded = load_network(model)
-    if not isinstance(loaded.model, Seq2Seq):
+    if loaded.facts.task != task:
         raise ModelError(
-            f"the model in {loaded.folder} is for {loaded.facts.task}, not for translation",
-            why=f"its architecture is {loaded.facts.architecture!r}: it has no encoder and decoder",
-            fix="Give a model whose architecture is 'seq2seq'",
+            f"the model in {loaded.folder} is for {loaded.facts.task}, not for {task}",
+            why=f"its architecture is {loaded.facts.architecture!r}",
+            fix=f"Use it with `seqcli {loaded.task.command}`, or give a model for {task}",
         )
     return loaded
 
 
-def require_attention(loaded: LoadedModel[Seq2Seq]) -> None:
-    """Raise ModelError for a model whose decoder never looks at the source."""
-    if not loaded.recipe.model.has_attention:
-        raise ModelError(
-            f"the model in {loaded.folder} has no attention to show",
-            why="model.attention is 'none' in its recipe: one vector is all it keeps of a source",
-            fix="Take a model that has attention, or train one with --set model.attention=general",
-        )
+def load_attentive(model: str) -> LoadedModel[Seq2Seq]:
+    """Load a model that has attention. Raises ModelError, also for one that has none."""
+    loaded = load_network(model)
+    require_attention(loaded)
+    return loaded
+
+
+def require_attention(loaded: LoadedModel[Any]) -> None:
+    """Raise ModelError for a model of which nothing ever looks at a source."""
+    if not isinstance(loaded.model, Seq2Seq):
+        why = f"its architecture is {loaded.facts.architecture!r}: it has no decoder that looks at "
+        why += "a source"
+    elif not loaded.recipe.model.has_attention:
+        why = "model.attention is 'none' in its recipe: one vector is all it keeps of a source"
+    else:
+        return
+    raise ModelError(
+        f"the model in {loaded.folder} has no attention to show",
+        why=why,
+        fix="Take a translation model that has attention, or train one with "
+        "--set model.attention=general",
+    )
 
 
 def _recipe_of(bundle: Bundle) -> Recipe:

@@ -7,14 +7,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from seqcli.data.batch import pad_rows, source_tensors
+from seqcli.architectures.language_model import LanguageModel
+from seqcli.architectures.seq2seq import Seq2Seq
+from seqcli.data.batch import source_tensors, target_tensors
 from seqcli.decoding.greedy import greedy_search
 from seqcli.decoding.step import ModelStepper
 from seqcli.inspection.forcing import read_target
 from seqcli.inspection.loading import LoadedModel
 from seqcli.nn.cells import RecurrentLayer, State
 from seqcli.nn.recurrent import BackwardLayer, BidirectionalLayer
-from seqcli.tokenizers.vocabulary import BOS
 
 Values = dict[str, Tensor]  # of shape BSH, by name: the gates, then the parts of the state
 
@@ -40,10 +41,9 @@ class Replay(NamedTuple):
 
 def layers_of(loaded: LoadedModel[Any], part: str) -> list[PlacedLayer]:
     """List the layers of the encoder or decoder, from the lowest up."""
-    network = loaded.model.encoder if part == "encoder" else loaded.model.decoder
     return [
         PlacedLayer(number, direction, module)
-        for number, layer in enumerate(network.stack.layers, start=1)
+        for number, layer in enumerate(loaded.stacks[part].stack.layers, start=1)
         for direction, module in _directions(layer)
     ]
 
@@ -58,21 +58,14 @@ def replay(
 ) -> Replay:
     """Let the network read sentences, then run `layers` of its encoder or decoder again.
 
-    A decoder reads `targets`, or if they are None what greedy search writes.
+    The decoder of a Seq2Seq reads `targets`, or if they are None what greedy search writes; that
+    of a language model reads `sources`.
     """
-    model = loaded.model
-    source_BS, mask_BS = source_tensors(sources)
-    if part == "decoder" and targets is None:
-        targets = _greedy_targets(loaded, source_BS, mask_BS)
+    if isinstance(loaded.model, Seq2Seq) and part == "decoder" and targets is None:
+        targets = _greedy_targets(loaded, sources)
     with ExitStack() as watching:
         calls = [watching.enter_context(_watched(layer)) for layer in layers]
-        memory, state = model.encode(source_BS, mask_BS)
-        tokens_BS = source_BS
-        if targets is not None:
-            tokens_BS = pad_rows([[BOS, *target] for target in targets])
-            lengths_B1 = torch.tensor([[1 + len(target)] for target in targets])
-            mask_BS = torch.arange(tokens_BS.shape[1]) < lengths_B1
-            read_target(model.decoder, model.embed_target(tokens_BS), memory, state)
+        tokens_BS, mask_BS = _read(loaded.model, sources, targets)
     values = [
         replay_layer(layer, torch.cat([inputs for inputs, _ in made], dim=1), made[0][1])
         for layer, made in zip(layers, calls, strict=True)
@@ -93,6 +86,28 @@ def replay_layer(layer: RecurrentLayer, inputs_BSE: Tensor, state: State | None)
         state = layer.update(gates, state)
         steps.append(gates | dict(zip(layer.state_names, state, strict=True)))
     return {name: torch.stack([step[name] for step in steps], dim=1) for name in steps[0]}
+
+
+def _read(
+    model: nn.Module,
+    sources: Sequence[Sequence[int]],
+    targets: Sequence[Sequence[int]] | None,
+) -> tuple[Tensor, Tensor]:
+    """Let the model read; return the tokens of its last part to read, and their mask."""
+    if isinstance(model, LanguageModel):
+        input_BT, _, mask_BT = target_tensors(sources)
+        model(input_BT)
+        return input_BT, mask_BT
+    source_BS, mask_BS = source_tensors(sources)
+    if not isinstance(model, Seq2Seq):
+        model(source_BS, mask_BS)
+        return source_BS, mask_BS
+    memory, state = model.encode(source_BS, mask_BS)
+    if targets is None:
+        return source_BS, mask_BS
+    input_BT, _, mask_BT = target_tensors(targets)
+    read_target(model.decoder, model.embed_target(input_BT), memory, state)
+    return input_BT, mask_BT
 
 
 def _directions(layer: nn.Module) -> Iterator[tuple[str, RecurrentLayer]]:
@@ -120,12 +135,11 @@ def _watched(layer: RecurrentLayer) -> Iterator[list[tuple[Tensor, State | None]
 
 
 def _greedy_targets(
-    loaded: LoadedModel[Any], source_BS: Tensor, mask_BS: Tensor
+    loaded: LoadedModel[Seq2Seq], sources: Sequence[Sequence[int]]
 ) -> list[list[int]]:
     found = greedy_search(
         ModelStepper(loaded.model),
-        source_BS,
-        mask_BS,
+        *source_tensors(sources),
         max_length_ratio=loaded.recipe.decoding.max_length_ratio,
     )
     return [candidates[0].tokens for candidates in found]

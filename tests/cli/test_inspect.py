@@ -77,6 +77,24 @@ def test_a_file_of_another_kind_is_refused_before_the_model_is_looked_for(
 
 
 @each_command
+@pytest.mark.parametrize("ending", [".txt", ".json", ".svg"])
+def test_a_file_that_cannot_be_written_is_an_error_before_the_model_is_looked_for(
+    command: str, ending: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(f"folder{ending}")
+    folder.mkdir()
+    places = {f"gone/a{ending}": "there is no folder gone", str(folder): "Is a directory"}
+    for output, what in places.items():
+        assert inspect(command, "-o", output, model="no-such-model") == 1
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith(f"error: cannot write {output}: {what}\n  fix: ")
+    assert sorted(Path().iterdir()) == sorted(
+        map(Path, [str(folder), "model", "reference", "source"])
+    )
+
+
+@each_command
 def test_a_model_that_is_not_there_is_an_error(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -50,7 +50,9 @@ class TestSentence:
     ) -> None:
         assert main([*COMMAND, "--text", SENTENCE]) == 0
         (translation,) = attentive_translator(loaded).translate([SENTENCE])
-        assert capsys.readouterr() == (f"{draw_attention(translation)}\n", "")
+        best = translation.hypotheses[0]
+        drawing = draw_attention(translation.source_tokens, best.tokens, best.attention)
+        assert capsys.readouterr() == (f"{drawing}\n", "")
 
     @pytest.mark.parametrize("words", [False, True])
     def test_json_has_the_tokens_and_weights_of_a_given_target(
@@ -113,7 +115,7 @@ class TestFile:
     ) -> None:
         assert main([*COMMAND, "--source", "source"]) == 0
         translations = list(attentive_translator(loaded).translate(LINES))
-        lines = [pharaoh_alignment(found.hypotheses[0]) for found in translations]
+        lines = [pharaoh_alignment(found.hypotheses[0].attention) for found in translations]
         assert capsys.readouterr().out == "".join(f"{line}\n" for line in lines)
         assert (lines[1], lines[3]) == ("", "")
 

@@ -152,8 +152,11 @@ def test_figures_are_written_for_all_that_is_shown(
             2,
             "--most-varying does not go with --units",
         ),
-        (("--text", "Hund", "--units", "1,x"), 2, "--units 1,x is no list of numbers"),
-        (("--text", "Hund", "--units", "3"), 2, "the layer has no unit 3"),
+        (
+            ("--text", "Hund", "--units", "3"),
+            2,
+            "the layer has no unit 3\n  fix: Choose units from 0 to 2",
+        ),
         (("--text", "Hund", "--layer", "3"), 2, "the encoder has no layer 3"),
         (("--text", " "), 1, "the sentence is empty"),
         (("--text", "Hund " * MOST_TOKENS + "Hund"), 1, "the sentence has 10 tokens"),
@@ -170,3 +173,16 @@ def test_what_cannot_be_shown_is_refused(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert f"error: {what}" in captured.err
+
+
+@pytest.mark.parametrize("units", ["1,x", "-1", "1,-2", "", "1,,2", "1.5", "0-2", "9" * 5000])
+def test_units_that_are_none_are_refused_with_what_they_may_be(
+    units: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*COMMAND, "--text", "Hund", "--units", units]) == 2
+    assert capsys.readouterr() == (
+        "",
+        f"error: --units {units} is no list of units\n"
+        "  why: a layer of N units numbers them from 0 to N - 1\n"
+        "  fix: Write whole numbers with commas between, like 0,3,7\n",
+    )

@@ -143,7 +143,11 @@ def test_the_norms_of_a_figure_are_on_a_scale_of_logarithms() -> None:
     [
         (["plain", *FILES, "--seed", "2"], 2, "--seed makes no difference without --untrained"),
         (["plain", "--source", "-", "--reference", "-"], 2, "standard input can be read only"),
-        (["plain", *FILES, "--sentences", "0"], 2, "Invalid value for '--sentences'"),
+        (
+            ["plain", *FILES, "--sentences", "0"],
+            2,
+            "Invalid value for '--sentences': Input should be greater than or equal to 1",
+        ),
         (["plain", *FILES, "--part", "bridge"], 2, "Invalid value for '--part'"),
         (["plain", "--source", "source"], 2, "Missing option '--reference'"),
         ([*FILES], 2, "Missing argument 'MODEL"),

@@ -51,7 +51,8 @@ def stepped_weights(loaded: LoadedModel, source: str, target: str) -> torch.Tens
 
 
 def with_decoding(loaded: LoadedModel, config: DecodingConfig) -> LoadedModel:
-    return replace(loaded, recipe=msgspec.structs.replace(loaded.recipe, decoding=config))
+    recipe = msgspec.structs.replace(loaded.recipe, decoding=config)
+    return replace(loaded, task=type(loaded.task)(recipe, loaded.task.tokenizers))
 
 
 def test_each_attention_is_among_the_models() -> None:

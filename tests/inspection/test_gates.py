@@ -21,7 +21,7 @@ from seqcli.inspection.replay import layers_of, replay
 from seqcli.nn.cells import CELLS
 from seqcli.nn.masks import reversal_of, reverse_time
 from seqcli.tokenizers.vocabulary import BOS
-from tests.inspection.models import MOST_TOKENS, SENTENCE, SOURCES, untrained_model
+from tests.inspection.models import MOST_TOKENS, READERS, SENTENCE, SOURCES, untrained_model
 
 LINES = [*SOURCES[1:], "", "Hund"]
 
@@ -100,6 +100,48 @@ def test_replayed_states_of_the_decoder_give_its_features(cell: str, fed: str) -
     replayed_BTE = decoder.combine(run.values[0]["hidden"], context_BTH)
     torch.testing.assert_close(replayed_BTE[run.mask_BS], features_BTE[run.mask_BS])
     assert run.mask_BS.sum(1).tolist() == [1 + len(target) for target in targets]
+
+
+@pytest.mark.parametrize("architecture", READERS)
+@pytest.mark.parametrize("direction", ["forward", "backward", "bidirectional"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_replayed_hidden_states_are_those_of_an_encoder_without_a_decoder(
+    cell: str, direction: str, architecture: str
+) -> None:
+    loaded = untrained_model(
+        f"model.encoder.cell={cell}",
+        f"model.encoder.direction={direction}",
+        architecture=architecture,
+    )
+    loaded.model.double()
+    sources = encoded(loaded, LINES)
+    source_BS, mask_BS = source_tensors(sources)
+    layers = layers_of(loaded, "encoder")
+    run = replay(loaded, "encoder", [layer.module for layer in layers], sources)
+    for layer, values in zip(layers, run.values, strict=True):
+        states_BSH = outputs_of(loaded.model, layer.module, source_BS, mask_BS)
+        torch.testing.assert_close(values["hidden"][mask_BS], states_BSH[mask_BS])
+
+
+@pytest.mark.parametrize("size", [4, 5])
+@pytest.mark.parametrize("cell", CELLS)
+def test_replayed_states_of_a_language_model_are_its_features(cell: str, size: int) -> None:
+    """Those of the top layer, which are narrowed where they are wider than the embeddings."""
+    loaded = untrained_model(
+        f"model.decoder.cell={cell}",
+        f"model.decoder.size={size}",
+        "model.decoder.stack=plain",
+        architecture="language-model",
+    )
+    model = loaded.model.double()
+    sources = encoded(loaded, LINES)
+    run = replay(loaded, "decoder", [layers_of(loaded, "decoder")[-1].module], sources)
+    features_BTE, _ = model(run.tokens_BS)
+    states_BTH = run.values[0]["hidden"]
+    replayed_BTE = states_BTH if size == 4 else model.narrowing(states_BTH)
+    torch.testing.assert_close(replayed_BTE[run.mask_BS], features_BTE[run.mask_BS])
+    assert run.tokens_BS[:, 0].tolist() == [BOS] * len(sources)
+    assert run.mask_BS.sum(1).tolist() == [1 + len(source) for source in sources]
 
 
 def test_gates_and_cell_of_an_lstm_obey_its_equations(lstm: LoadedModel) -> None:
@@ -181,6 +223,52 @@ def test_a_decoder_is_followed_over_a_given_target(lstm: LoadedModel) -> None:
     assert trace.tokens == ["<s>", "▁dogs", "▁run"]
 
 
+@pytest.mark.parametrize(
+    ("architecture", "part", "first", "last"),
+    [
+        ("classifier", "encoder", [], ["</s>"]),
+        ("tagger", "encoder", [], ["</s>"]),
+        ("language-model", "decoder", ["<s>"], []),
+    ],
+)
+@pytest.mark.parametrize("kind", ["words", "characters", "unigram"])
+def test_other_models_are_followed_over_the_text_as_they_read_it(
+    kind: str, architecture: str, part: str, first: list[str], last: list[str]
+) -> None:
+    loaded = untrained_model(architecture=architecture, kind=kind)
+    long = f" {SENTENCE}  {SOURCES[3]} " * 3  # all at once, whatever its length
+    if architecture == "language-model":
+        tokenizer = loaded.source_tokenizer
+        tokens = tokenizer.vocabulary.pieces_of(tokenizer.encode(long))
+    else:
+        (translation,) = loaded.task.predictor(loaded.model).translate([long])
+        tokens = list(translation.source_tokens)
+    trace = trace_gates(loaded, long)
+    assert (trace.part, trace.cell) == (part, "lstm")
+    assert trace.tokens == [*first, *tokens, *last]
+    assert trace == trace_gates(loaded, long, part=part)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "part"), [("classifier", "decoder"), ("language-model", "encoder")]
+)
+def test_a_part_that_a_model_does_not_have_is_refused_with_the_reason(
+    architecture: str, part: str, tmp_path: Path
+) -> None:
+    loaded = untrained_model(architecture=architecture)
+    for look in (trace_gates, gate_statistics):
+        with pytest.raises(ConfigError, match=f"has no {part}") as caught:
+            look(loaded, SENTENCE, part=part)
+        assert repr(architecture) in caught.value.why
+
+
+@pytest.mark.parametrize("architecture", ["seq2seq", *READERS, "language-model"])
+def test_a_target_that_nothing_reads_is_refused(architecture: str) -> None:
+    loaded = untrained_model(architecture=architecture)
+    with pytest.raises(ConfigError, match="reads no target"):
+        trace_gates(loaded, SENTENCE, target="dogs")
+
+
 def test_the_units_that_vary_most_come_first() -> None:
     values = {
         "input": torch.tensor([[[0.5, 0.0, 0.3, 0.3], [0.5, 0.5, 0.4, 0.4]]]),
@@ -191,11 +279,20 @@ def test_the_units_that_vary_most_come_first() -> None:
     assert most_varying_units(values, ["cell"], 9) == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("part", ["encoder", "decoder"])
+@pytest.mark.parametrize(
+    ("architecture", "part"),
+    [
+        ("seq2seq", "encoder"),
+        ("seq2seq", "decoder"),
+        *((architecture, "encoder") for architecture in READERS),
+        ("language-model", "decoder"),
+    ],
+)
 def test_statistics_are_those_of_all_units_over_all_sentences_alone(
-    part: str, lstm: LoadedModel, tmp_path: Path
+    architecture: str, part: str, tmp_path: Path
 ) -> None:
     """Sentence by sentence there is no padding, and numpy's own formulas give the figures."""
+    lstm = untrained_model(architecture=architecture)
     path = tmp_path / "text"
     path.write_text("".join(f"{line}\n" for line in LINES))
     found = gate_statistics(lstm, path, part=part)

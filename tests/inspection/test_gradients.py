@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seqcli.architectures.seq2seq import Seq2Seq
-from seqcli.data.batch import PairBatch, pair_batch
+from seqcli.architectures.anatomy import anatomy_of
+from seqcli.data.batch import LabelledBatch, TextBatch, pair_batch
 from seqcli.data.dataset import Example
 from seqcli.errors import ConfigError, DataError
 from seqcli.inspection import gradients as room
@@ -22,10 +22,22 @@ from seqcli.inspection.gradients import (
     factor_per_step,
     gradient_flow,
 )
+from seqcli.inspection.graphs import run
 from seqcli.inspection.loading import LoadedModel
 from seqcli.nn.cells import CELLS, RecurrentLayer
+from seqcli.nn.heads import POOLINGS
+from seqcli.nn.recurrent import DIRECTIONS
 from seqcli.nn.stacks import STACKS
-from tests.inspection.models import SOURCES, TARGETS, untrained_model
+from seqcli.tokenizers.vocabulary import PAD, SPECIAL_PIECES
+from tests.inspection.models import (
+    LABELS,
+    READERS,
+    SOURCES,
+    TAGS,
+    TARGETS,
+    TEXTS,
+    untrained_model,
+)
 
 STEP = 1e-5  # of finite differences
 ONE_WAY = {"size": 3, "layers": 2, "direction": "forward"}
@@ -53,8 +65,23 @@ def example_of(loaded: LoadedModel, source: str, target: str) -> Example:
     return Example(loaded.source_tokenizer.encode(source), loaded.target_tokenizer.encode(target))
 
 
-def token_losses(model: Seq2Seq, batch: PairBatch) -> Tensor:
-    """The plain formula, through the model's own forward."""
+def token_losses(model: nn.Module, batch: Any) -> Tensor:
+    """The plain formula, through the model's own forward; zero where nothing is to be told."""
+    if isinstance(batch, TextBatch):
+        features_BTE, _ = model(batch.input_BT)
+        logits_BTV = features_BTE @ model.output_weight.T + model.output_bias
+        return nn.functional.cross_entropy(
+            logits_BTV.transpose(1, 2), batch.output_BT, reduction="none"
+        )
+    if isinstance(batch, LabelledBatch):
+        logits_BXV = model.output(model(batch.source_BS, batch.source_mask_BS))
+        labels_BL = batch.labels_BL - len(SPECIAL_PIECES)
+        return nn.functional.cross_entropy(
+            logits_BXV.view(*labels_BL.shape, -1).transpose(1, 2),
+            labels_BL,
+            reduction="none",
+            ignore_index=PAD - len(SPECIAL_PIECES),
+        )
     features_BTE = model(batch.source_BS, batch.source_mask_BS, batch.target_input_BT)
     logits_BTV = features_BTE @ model.output_weight.T + model.output_bias
     return nn.functional.cross_entropy(
@@ -62,7 +89,7 @@ def token_losses(model: Seq2Seq, batch: PairBatch) -> Tensor:
     )
 
 
-def differences(model: Seq2Seq, batch: PairBatch, module: nn.Module) -> Tensor:
+def differences(model: nn.Module, batch: Any, module: nn.Module) -> Tensor:
     """The gradient of each token's loss by what the module gives, by finite differences.
 
     There is one sentence; a batch has it again and again, with another number nudged in each row.
@@ -78,7 +105,7 @@ def differences(model: Seq2Seq, batch: PairBatch, module: nn.Module) -> Tensor:
             return (states, *output[1:]) if isinstance(output, tuple) else states
 
         handle = module.register_forward_hook(add)
-        losses = token_losses(model, PairBatch(*(part.repeat(len(nudges), 1) for part in batch)))
+        losses = token_losses(model, type(batch)(*(part.repeat(len(nudges), 1) for part in batch)))
         handle.remove()
         return losses
 
@@ -87,6 +114,14 @@ def differences(model: Seq2Seq, batch: PairBatch, module: nn.Module) -> Tensor:
     nudges = torch.cat([nudges_NN, -nudges_NN]).unflatten(1, shapes[0])
     more_NT, less_NT = losses_with(nudges).chunk(2)
     return ((more_NT - less_NT) / (2 * STEP)).T.unflatten(1, shapes[0])
+
+
+def precise(loaded: LoadedModel) -> Any:
+    return copy.deepcopy(loaded.model).double()
+
+
+def batch_of(loaded: LoadedModel, *text: list[str]) -> Any:
+    return loaded.task.make_batch(loaded.task.encode(text, alpha=0.0, seed=0))
 
 
 def norms(flow: GradientFlow) -> Tensor:
@@ -207,6 +242,111 @@ def test_padding_changes_nothing(
     assert together.factor_per_step == pytest.approx(one_by_one.factor_per_step)
 
 
+class TestOthers:
+    """Models that read one text only."""
+
+    @pytest.mark.parametrize("cell", CELLS)
+    @pytest.mark.parametrize("pooling", POOLINGS)
+    def test_a_classifier_has_the_differences_of_its_loss_by_each_input(
+        self, pooling: str, cell: str
+    ) -> None:
+        loaded = untrained_model(
+            f"model.pooling={pooling}", f"model.encoder.cell={cell}", architecture="classifier"
+        )
+        flow = gradient_flow(loaded, SOURCES[3:], LABELS[3:])
+        model, batch = precise(loaded), batch_of(loaded, SOURCES[3:], LABELS[3:])
+        gradient_1SE = differences(model, batch, model.source_embedding) / model.source_scale
+        expected_S = gradient_1SE[0].norm(dim=1).flip(0)
+        torch.testing.assert_close(norms(flow), expected_S, rtol=1e-6, atol=1e-9)
+        assert [(lag.lag, lag.count) for lag in flow.lags] == [(k, 1) for k in range(6)]
+        assert (flow.task, flow.part) == ("classification", "encoder")
+
+    @pytest.mark.parametrize("kind", ["words", "characters"])
+    @pytest.mark.parametrize("direction", DIRECTIONS)
+    def test_a_tagger_has_the_differences_of_each_tag_by_the_inputs_that_it_can_see(
+        self, direction: str, kind: str
+    ) -> None:
+        loaded = untrained_model(
+            f"model.encoder.direction={direction}", architecture="tagger", kind=kind
+        )
+        flow = gradient_flow(loaded, SOURCES[1:2], TAGS[1:2])
+        model, batch = precise(loaded), batch_of(loaded, SOURCES[1:2], TAGS[1:2])
+        norm_TS = differences(model, batch, model.source_embedding).norm(dim=2)
+        by_lag: dict[int, list[float]] = {}
+        for tag in (batch.labels_BL[0] != PAD).nonzero()[:, 0].tolist():
+            for read, norm in enumerate((norm_TS[tag] / model.source_scale).tolist()):
+                seen = {"forward": read <= tag, "backward": read >= tag}.get(direction, True)
+                assert seen or norm == 0
+                if seen:
+                    by_lag.setdefault(abs(tag - read), []).append(norm)
+        assert {lag.lag: lag.count for lag in flow.lags} == {
+            lag: len(found) for lag, found in by_lag.items()
+        }
+        expected = [sum(found) / len(found) for _, found in sorted(by_lag.items())]
+        assert norms(flow).tolist() == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+    @pytest.mark.parametrize("cell", CELLS)
+    @pytest.mark.parametrize("size", [4, 5])
+    def test_a_language_model_has_the_differences_of_each_token_loss_by_each_input(
+        self, cell: str, size: int
+    ) -> None:
+        loaded = untrained_model(
+            f"model.decoder.cell={cell}",
+            f"model.decoder.size={size}",
+            architecture="language-model",
+        )
+        flow = gradient_flow(loaded, SOURCES[:1])
+        model, batch = precise(loaded), batch_of(loaded, SOURCES[:1])
+        norm_TT = differences(model, batch, model.embedding).norm(dim=2) / model.embedding_scale
+        expected_K = torch.stack([norm_TT.diagonal(-lag).mean() for lag in range(4)])
+        torch.testing.assert_close(norms(flow), expected_K, rtol=1e-6, atol=1e-9)
+        assert [(lag.lag, lag.count) for lag in flow.lags] == [(0, 4), (1, 3), (2, 2), (3, 1)]
+
+    @pytest.mark.parametrize("architecture", [*READERS, "language-model"])
+    def test_a_layer_has_the_differences_of_the_whole_loss_by_its_outputs(
+        self, architecture: str
+    ) -> None:
+        loaded = untrained_model(architecture=architecture)
+        text = [side[:1] for side in TEXTS[architecture]]
+        model, batch = precise(loaded), batch_of(loaded, *text)
+        (placed,) = anatomy_of(model, loaded.recipe.model).stacks.values()
+        expected = []
+        for layer in placed.stack.layers:
+            watched = [one for one in layer.modules() if isinstance(one, RecurrentLayer)]
+            rows = [differences(model, batch, one).sum(0) for one in watched]
+            expected.append(torch.stack(rows).norm())
+        flow = gradient_flow(loaded, *text)
+        torch.testing.assert_close(layer_norms(flow), torch.stack(expected), rtol=1e-6, atol=1e-9)
+
+    @pytest.mark.parametrize("kind", ["words", "characters"])
+    @pytest.mark.parametrize("architecture", [*READERS, "language-model"])
+    def test_padding_changes_nothing(
+        self, architecture: str, kind: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        loaded = untrained_model(architecture=architecture, kind=kind)
+        together = gradient_flow(loaded, *TEXTS[architecture])
+        monkeypatch.setattr(room, "BATCH_TOKENS", 1)
+        one_by_one = gradient_flow(loaded, *TEXTS[architecture])
+        torch.testing.assert_close(norms(together), norms(one_by_one))
+        torch.testing.assert_close(layer_norms(together), layer_norms(one_by_one))
+        assert [lag.count for lag in together.lags] == [lag.count for lag in one_by_one.lags]
+
+    @pytest.mark.parametrize("architecture", TEXTS)
+    def test_text_of_another_number_of_sides_is_refused(self, architecture: str) -> None:
+        text = [SOURCES] if len(TEXTS[architecture]) == 2 else [SOURCES, TARGETS]
+        with pytest.raises(ConfigError, match="learns from") as caught:
+            gradient_flow(untrained_model(architecture=architecture), *text)
+        assert "references" in caught.value.fix
+
+    def test_a_label_that_was_not_learned_is_named_with_its_line(self) -> None:
+        loaded = untrained_model(architecture="classifier")
+        many = 5 * len(SOURCES)
+        with pytest.raises(DataError, match=f"line {many} of the text has the label 'plant'"):
+            gradient_flow(loaded, SOURCES * 5, [*LABELS * 4, *LABELS[:3], "plant"], sentences=many)
+        before = gradient_flow(loaded, SOURCES * 5, [*LABELS * 4, *["plant"] * 4], sentences=4)
+        assert before.lags == gradient_flow(loaded, SOURCES, LABELS).lags
+
+
 class TestModel:
     def test_fresh_weights_are_those_that_a_training_by_this_seed_begins_with(self) -> None:
         loaded = untrained_model()
@@ -233,7 +373,7 @@ class TestModel:
         model = untrained_model().model
         batch = pair_batch([Example([4], [10**6])])
         with pytest.raises(IndexError):
-            room._run(model, batch, "decoder")
+            run(model, model.decoder.stack, batch, "decoder")
         hooks = [(one._forward_hooks, one._forward_pre_hooks) for one in model.modules()]
         assert not any(after or before for after, before in hooks)
 
@@ -250,7 +390,8 @@ class TestSentences:
     def test_longer_pairs_than_in_training_are_left_out(self) -> None:
         loaded = untrained_model()
         data = msgspec.structs.replace(loaded.recipe.data, max_length=3)
-        short = replace(loaded, recipe=msgspec.structs.replace(loaded.recipe, data=data))
+        recipe = msgspec.structs.replace(loaded.recipe, data=data)
+        short = replace(loaded, task=type(loaded.task)(recipe, loaded.task.tokenizers))
         assert gradient_flow(short, SOURCES, TARGETS).sentences == 3
 
     def test_text_of_which_nothing_is_left_is_an_error(self) -> None:

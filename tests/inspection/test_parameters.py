@@ -7,7 +7,7 @@ from safetensors.torch import load_file
 
 from seqcli.bundle import WEIGHTS
 from seqcli.inspection.parameters import parameters_of
-from tests.inspection.models import saved_model
+from tests.inspection.models import READERS, saved_model
 
 TIED = {
     "all": {"output_weight": ["source_embedding.weight", "target_embedding.weight"]},
@@ -29,6 +29,25 @@ def test_each_parameter_is_counted_once_and_says_what_it_is_tied_to(
     assert {row.name: row.tied for row in rows if row.tied} == TIED[tie]
     assert table.count == loaded.facts.parameters == sum(row.count for row in rows)
     assert sum(row.share for row in rows) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "tied"),
+    [
+        *((architecture, {}) for architecture in READERS),
+        ("language-model", {"output_weight": ["embedding.weight"]}),
+    ],
+)
+def test_every_architecture_has_its_table(
+    architecture: str, tied: dict[str, list[str]], tmp_path: Path
+) -> None:
+    loaded = saved_model(tmp_path / "model", architecture=architecture)
+    table = parameters_of(loaded)
+    rows = [row for module in table.modules for row in module.parameters]
+    shapes = {name: list(tensor.shape) for name, tensor in loaded.model.named_parameters()}
+    assert {row.name: row.shape for row in rows} == shapes
+    assert {row.name: row.tied for row in rows if row.tied} == tied
+    assert table.count == loaded.facts.parameters == sum(row.count for row in rows)
 
 
 @pytest.mark.parametrize("half", [True, False])

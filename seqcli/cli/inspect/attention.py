@@ -26,9 +26,9 @@ from seqcli.cli.translation_formats import pharaoh_alignment
 from seqcli.errors import DataError
 from seqcli.text.lines import STDIN
 from seqcli.text.parallel import read_parallel
-from seqcli.translator import Hypothesis, Translation
 
 if TYPE_CHECKING:
+    from seqcli.architectures.seq2seq import Seq2Seq
     from seqcli.cli.inspect.figures import Figure
     from seqcli.inspection.attention import AttentionMap
     from seqcli.inspection.loading import LoadedModel
@@ -71,9 +71,9 @@ def show_attention(
             room = "a figure has room for one sentence"
             refuse_beside("--source", {f"--output {output}": True}, why=room)
     from seqcli.inspection.attention import by_words
-    from seqcli.inspection.loading import load_seq2seq
+    from seqcli.inspection.loading import load_attentive
 
-    loaded = load_seq2seq(model)
+    loaded = load_attentive(model)
     if source is not None:
         maps = _of_file(loaded, source, reference)
         _write_lines(map(by_words, maps) if words else maps, destination)
@@ -82,7 +82,7 @@ def show_attention(
         destination.write(by_words(found) if words else found, as_text=_as_text, draw=_draw)
 
 
-def _of_sentence(loaded: "LoadedModel", text: str, target: str | None) -> "AttentionMap":
+def _of_sentence(loaded: "LoadedModel[Seq2Seq]", text: str, target: str | None) -> "AttentionMap":
     from seqcli.inspection.attention import AttentionMap, attentive_translator, forced_attention
 
     if target is None:
@@ -99,7 +99,7 @@ def _of_sentence(loaded: "LoadedModel", text: str, target: str | None) -> "Atten
 
 
 def _of_file(
-    loaded: "LoadedModel", source: str, reference: Path | None
+    loaded: "LoadedModel[Seq2Seq]", source: str, reference: Path | None
 ) -> Iterator["AttentionMap"]:
     """A map for each line: as lines arrive, unless the file must have a line for each of them."""
     from seqcli.api.translate import translate_lines
@@ -119,24 +119,11 @@ def _write_lines(maps: Iterator["AttentionMap"], destination: Destination) -> No
             if destination.form == "json":
                 write(msgspec.json.encode(found).decode())
             else:
-                write(pharaoh_alignment(_hypothesis(found)))
+                write(pharaoh_alignment(found.weights))
 
 
 def _as_text(found: "AttentionMap") -> str:
-    return draw_attention(
-        Translation(found.source, (_hypothesis(found),), tuple(found.source_tokens))
-    )
-
-
-def _hypothesis(found: "AttentionMap") -> Hypothesis:
-    """As far as drawings and alignments need one: nobody scored a given target."""
-    return Hypothesis(
-        found.target,
-        score=0.0,
-        log_probability=0.0,
-        tokens=tuple(found.target_tokens),
-        attention=tuple(map(tuple, found.weights)),
-    )
+    return draw_attention(found.source_tokens, found.target_tokens, found.weights)
 
 
 def _draw(found: "AttentionMap", canvas: "Figure") -> None:

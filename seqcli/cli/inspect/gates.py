@@ -9,11 +9,12 @@ import typer
 from seqcli.cli.conflicts import refuse_beside
 from seqcli.cli.console import status
 from seqcli.cli.inspect.options import (
+    PART,
     SOURCE,
     FormatOption,
     ModelArgument,
     OutputOption,
-    PartOption,
+    Part,
     TargetOption,
     TextOption,
     require_sentence_or_file,
@@ -23,6 +24,9 @@ from seqcli.cli.options import QuietOption, VerboseOption
 from seqcli.errors import UsageError
 from seqcli.text.lines import STDIN
 
+PartOption = Annotated[
+    Part | None, typer.Option(help=PART, show_default="the encoder, if there is one")
+]
 LayerOption = Annotated[
     int | None, typer.Option(help="The layer to follow.", show_default="1, the lowest")
 ]
@@ -49,7 +53,7 @@ def show_gates(
     text: TextOption = None,
     target: TargetOption = None,
     source: Annotated[str | None, SOURCE] = None,
-    part: PartOption = "encoder",
+    part: PartOption = None,
     layer: LayerOption = None,
     direction: DirectionOption = None,
     units: UnitsOption = None,
@@ -74,13 +78,15 @@ def show_gates(
         "most_varying": most_varying,
     }
     given: dict[str, Any] = {name: choice for name, choice in choices.items() if choice is not None}
-    _refuse_conflicts(source, part, given)
+    _refuse_conflicts(source, given)
     from seqcli.cli.inspect import gate_figures, gate_text
     from seqcli.inspection.gate_statistics import gate_statistics
     from seqcli.inspection.gates import trace_gates
-    from seqcli.inspection.loading import load_seq2seq
+    from seqcli.inspection.loading import load_network
 
-    loaded = load_seq2seq(model)
+    loaded = load_network(model)
+    if loaded.choose_part(part, preferred="encoder") == "encoder":
+        refuse_beside("--part encoder", {"--target": target}, why="only a decoder reads a target")
     if source is not None:
         with nullcontext() if quiet else status(f"reading {source}"):
             found = gate_statistics(loaded, source, part=part)
@@ -95,13 +101,10 @@ def show_gates(
         )
 
 
-def _refuse_conflicts(source: str | None, part: str, given: dict[str, Any]) -> None:
+def _refuse_conflicts(source: str | None, given: dict[str, Any]) -> None:
     options = {"--" + name.replace("_", "-"): choice for name, choice in given.items()}
     if source is not None:
         refuse_beside("--source", options, why="over a file, all units of all layers are summed up")
-    if part == "encoder":
-        target = {"--target": options.get("--target")}
-        refuse_beside("--part encoder", target, why="only the decoder reads a target")
     if "units" in given:
         most_varying = {"--most-varying": options.get("--most-varying")}
         refuse_beside("--units", most_varying, why="both choose the units")
@@ -110,8 +113,13 @@ def _refuse_conflicts(source: str | None, part: str, given: dict[str, Any]) -> N
 def _numbers(units: str) -> list[int]:
     """The numbers of "0,3,7", each once."""
     try:
-        return list(dict.fromkeys(int(unit) for unit in units.split(",")))
-    except ValueError:
-        raise UsageError(
-            f"--units {units} is no list of numbers", fix="Write them like 0,3,7"
-        ) from None
+        numbers = list(dict.fromkeys(int(unit) for unit in units.split(",")))
+        if min(numbers) >= 0:
+            return numbers
+    except ValueError:  # refused as negative ones are
+        pass
+    raise UsageError(
+        f"--units {units} is no list of units",
+        why="a layer of N units numbers them from 0 to N - 1",
+        fix="Write whole numbers with commas between, like 0,3,7",
+    )

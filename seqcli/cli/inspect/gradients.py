@@ -1,22 +1,16 @@
-"""`seqcli inspect gradients`: how much gradient reaches earlier steps and lower layers."""
+"""`seqcli inspect gradients`: how much gradient reaches other steps and lower layers."""
 
 import math
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from seqcli.cli.conflicts import require_one_reader_of_stdin
+from seqcli.cli.conflicts import refuse_beside, require_one_reader_of_stdin
 from seqcli.cli.console import status
-from seqcli.cli.inspect.options import (
-    REFERENCE,
-    SOURCE,
-    FormatOption,
-    OutputOption,
-    PartOption,
-)
+from seqcli.cli.inspect.options import PART, SOURCE, FormatOption, OutputOption, Part
 from seqcli.cli.inspect.output import destination_of
 from seqcli.cli.options import QuietOption, VerboseOption
 from seqcli.errors import UsageError
@@ -26,20 +20,63 @@ from seqcli.text.parallel import read_parallel
 if TYPE_CHECKING:
     from seqcli.cli.inspect.figures import Axes, Figure
     from seqcli.inspection.gradients import GradientFlow, GradientFlows
+    from seqcli.inspection.loading import LoadedModel
 
 SHOWN_LAGS = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144)  # in text; JSON and figures have all
 BAR = 40  # characters of a norm at the upper end of the scale
 LARGEST_SEED = 2**32 - 1
-LAG_TITLES = {
-    "decoder": "loss of a target token by the input k steps before",
-    "encoder": "loss of the target by the input k steps before the source's end",
+
+
+class Words(NamedTuple):
+    """What is shown of a part of a model for a task, in words."""
+
+    lags: str
+    lag_axis: str
+    layers: str
+
+
+WORDS = {  # by task and part
+    ("translation", "decoder"): Words(
+        "loss of a target token by the input k steps before",
+        "steps before the loss",
+        "loss of the target by the output of each layer",
+    ),
+    ("translation", "encoder"): Words(
+        "loss of the target by the input k steps before the source's end",
+        "steps before the source's end",
+        "loss of the target by the output of each layer",
+    ),
+    ("classification", "encoder"): Words(
+        "loss of the label by the input k steps before the text's end",
+        "steps before the text's end",
+        "loss of the label by the output of each layer",
+    ),
+    ("tagging", "encoder"): Words(
+        "loss of a tag by the input k steps away",
+        "steps away from the tag",
+        "loss of all tags by the output of each layer",
+    ),
+    ("language-modeling", "decoder"): Words(
+        "loss of a token by the input k steps before",
+        "steps before the loss",
+        "loss of the text by the output of each layer",
+    ),
 }
-LAG_LABELS = {"decoder": "steps before the loss", "encoder": "steps before the source's end"}
-LAYER_TITLE = "loss of the target by the output of each layer"
 
 ModelsArgument = Annotated[
     list[str],
     typer.Argument(metavar="MODEL...", help="Their folders, or the names of shipped ones."),
+]
+ReferenceOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="What is to be given for them, aligned by line; not for language models.",
+        show_default=False,
+    ),
+]
+PartOption = Annotated[
+    Part | None, typer.Option(help=PART, show_default="the decoder, if there is one")
 ]
 UntrainedOption = Annotated[
     bool,
@@ -62,8 +99,8 @@ SeedOption = Annotated[
 def show_gradients(
     models: ModelsArgument,
     source: Annotated[Path, SOURCE],
-    reference: Annotated[Path, REFERENCE],
-    part: PartOption = "decoder",
+    reference: ReferenceOption = None,
+    part: PartOption = None,
     sentences: SentencesOption = 100,
     untrained: UntrainedOption = False,
     seed: SeedOption = None,
@@ -75,10 +112,12 @@ def show_gradients(
     """Show how far back the gradient of the loss reaches.
 
     That is, how much of it is left at earlier steps and in lower layers, on average over the
-    sentences of --source with the translations of --reference. Several models are compared.
+    sentences of --source with the translations, labels or tags of --reference. A language model
+    reads --source alone. Several models of one kind are compared.
     """
     destination = destination_of(output, output_format)
-    require_one_reader_of_stdin({"--source": [source], "--reference": [reference]})
+    files = [source] if reference is None else [source, reference]
+    require_one_reader_of_stdin({"--source": [source], "--reference": files[1:]})
     if seed is not None and not untrained:
         raise UsageError(
             "--seed makes no difference without --untrained",
@@ -86,10 +125,12 @@ def show_gradients(
             fix="Add --untrained, or leave out --seed",
         )
     from seqcli.inspection.gradients import GradientFlows, gradient_flow
-    from seqcli.inspection.loading import load_seq2seq
+    from seqcli.inspection.loading import load_network
 
-    lines = read_parallel(source, reference)
-    loaded = [load_seq2seq(model) for model in models]
+    lines = read_parallel(*files)
+    loaded = [load_network(model) for model in models]
+    _require_one_task(loaded, files)
+    loaded[0].task.check(lines, [str(file) for file in files])
     flows = []
     for name, model in zip(models, loaded, strict=True):
         with nullcontext() if quiet else status(f"measuring {name}"):
@@ -107,6 +148,28 @@ def show_gradients(
     destination.write(GradientFlows(flows), as_text=_as_text, draw=_draw)
 
 
+def _require_one_task(loaded: "Sequence[LoadedModel[Any]]", files: Sequence[Path]) -> None:
+    """Refuse models for different tasks, and files that are not those of the task."""
+    tasks = sorted({each.facts.task for each in loaded})
+    if len(tasks) > 1:
+        raise UsageError(
+            f"models for {' and '.join(tasks)} cannot be compared",
+            why="their losses are of different things",
+            fix="Give models for one task",
+        )
+    needed = len(loaded[0].recipe.data.files)
+    if len(files) < needed:
+        raise UsageError(
+            "Missing option '--reference'",
+            why=f"a loss of a model for {tasks[0]} is that of what it is to give",
+            fix="Give the file with what belongs to each line of --source",
+        )
+    if len(files) > needed:
+        refuse_beside(
+            f"a model for {tasks[0]}", {"--reference": True}, why="it reads the text of --source"
+        )
+
+
 def _as_text(result: "GradientFlows") -> str:
     """The bars of all models have one scale, that of the norms that are shown."""
     shown = [lag.norm for flow in result.flows for lag in flow.lags if lag.lag in SHOWN_LAGS]
@@ -121,14 +184,15 @@ def _layer_norms(result: "GradientFlows") -> list[float]:
 def _block(
     flow: "GradientFlow", lag_scale: tuple[float, float], layer_scale: tuple[float, float]
 ) -> str:
+    words = WORDS[flow.task, flow.part]
     by_lag = [(lag.lag, lag.norm) for lag in flow.lags if lag.lag in SHOWN_LAGS]
     by_layer = [(layer.layer, layer.norm) for layer in reversed(flow.layers)]
     return "\n".join(
         [
             f"{_name(flow)}: {flow.part}, {flow.sentences} sentences",
-            f"{LAG_TITLES[flow.part]}: {_times(flow.factor_per_step)} a step",
+            f"{words.lags}: {_times(flow.factor_per_step)} a step",
             *_rows("k", by_lag, lag_scale),
-            f"{LAYER_TITLE}: {_times(flow.lowest_to_top)} from top to lowest",
+            f"{words.layers}: {_times(flow.lowest_to_top)} from top to lowest",
             *_rows("layer", by_layer, layer_scale),
         ]
     )
@@ -167,8 +231,9 @@ def _draw(result: "GradientFlows", canvas: "Figure") -> None:
             markersize=3,
         )
     part = result.flows[0].part
+    lag_axis = WORDS[result.flows[0].task, part].lag_axis
     lag_norms = [lag.norm for flow in result.flows for lag in flow.lags]
-    _finish(by_lag, LAG_LABELS[part], "gradient norm, by input", lag_norms)
+    _finish(by_lag, lag_axis, "gradient norm, by input", lag_norms)
     _finish(by_layer, f"{part} layer", "gradient norm, by layer's output", _layer_norms(result))
     by_layer.set_xticks(range(1, 1 + max(len(flow.layers) for flow in result.flows)))
     canvas.legend(loc="outside lower left", ncols=2)

@@ -18,9 +18,8 @@ TargetOption = Annotated[
 ]
 SOURCE = typer.Option(metavar="FILE", help="A file of sentences, one a line; - for stdin.")
 REFERENCE = typer.Option(metavar="FILE", help="Their translations, aligned by line.")
-PartOption = Annotated[
-    Literal["encoder", "decoder"], typer.Option(help="The part of the network to look at.")
-]
+Part = Literal["encoder", "decoder"]
+PART = "The part of the network to look at."
 FormatOption = Annotated[
     Literal["text", "json"] | None,
     typer.Option(

@@ -31,10 +31,10 @@ def show_parameters(
     Of each there are shape, count, share of all, and size in memory and on the disk.
     """
     destination = destination_of(output, output_format)
-    from seqcli.inspection.loading import load_seq2seq
+    from seqcli.inspection.loading import load_network
     from seqcli.inspection.parameters import parameters_of
 
-    destination.write(parameters_of(load_seq2seq(model)), as_text=_as_text, draw=_draw)
+    destination.write(parameters_of(load_network(model)), as_text=_as_text, draw=_draw)
 
 
 def _as_text(found: "ParameterTable") -> str:
