@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from seqcli.api.evaluate import Evaluation, evaluate_files, evaluate_model, score_lines
+    from seqcli.api.generate import continue_lines, generate_lines, load_generator
+    from seqcli.api.label import load_classifier, load_tagger
+    from seqcli.api.score import load_scorer, score_text
+    from seqcli.api.systems import load_system
     from seqcli.api.tokenize import load_tokenizer, train_tokenizer
     from seqcli.api.train import dry_run, train
     from seqcli.api.translate import load_translator, translate_lines
@@ -32,13 +36,21 @@ __all__ = [
     "Translation",
     "Translator",
     "__version__",
+    "continue_lines",
     "dry_run",
     "evaluate_files",
     "evaluate_model",
+    "generate_lines",
+    "load_classifier",
+    "load_generator",
+    "load_scorer",
+    "load_system",
+    "load_tagger",
     "load_tokenizer",
     "load_translator",
     "resolve_recipe",
     "score_lines",
+    "score_text",
     "train",
     "train_tokenizer",
     "translate_lines",
@@ -46,6 +58,10 @@ __all__ = [
 
 _MODULES = {
     "seqcli.api.evaluate": ("Evaluation", "evaluate_files", "evaluate_model", "score_lines"),
+    "seqcli.api.generate": ("continue_lines", "generate_lines", "load_generator"),
+    "seqcli.api.label": ("load_classifier", "load_tagger"),
+    "seqcli.api.score": ("load_scorer", "score_text"),
+    "seqcli.api.systems": ("load_system",),
     "seqcli.api.tokenize": ("load_tokenizer", "train_tokenizer"),
     "seqcli.api.train": ("dry_run", "train"),
     "seqcli.api.translate": ("load_translator", "translate_lines"),

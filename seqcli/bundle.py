@@ -143,11 +143,15 @@ def write_facts(folder: Path, facts: Facts) -> None:
 
 
 def write_card(
-    folder: Path, facts: Facts, description: Mapping[str, str] = MappingProxyType({})
+    folder: Path,
+    facts: Facts,
+    description: Mapping[str, str] = MappingProxyType({}),
+    *,
+    command: str = "translate",
 ) -> None:
     """Write the model's card, but keep one that is there. Raises OutputError.
 
-    `description` says by name what else is known of the model.
+    `description` says by name what else is known of the model, `command` what it is used by.
     A training that goes on ends as it would have ended, and its user may have edited the card.
     """
     if (folder / CARD).exists():
@@ -168,7 +172,7 @@ def write_card(
         *(f"- {name}: {text}" for name, text in description.items()),
         f"- made with: {', '.join(f'{name} {v}' for name, v in facts.libraries.items())}",
         "",
-        f"Use it with `seqcli translate {shlex.quote(str(folder))}`; "
+        f"Use it with `seqcli {command} {shlex.quote(str(folder))}`; "
         "its recipe is in `model.json`.",
         "",
     ]

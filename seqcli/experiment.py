@@ -6,8 +6,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
+from seqcli.architectures.classifier import ClassifierConfig
 from seqcli.architectures.config import ModelConfig
+from seqcli.architectures.language_model import LanguageModelConfig
 from seqcli.architectures.seq2seq import TIES, Seq2SeqConfig
+from seqcli.architectures.tagger import TaggerConfig
 from seqcli.config import (
     Config,
     from_dict,
@@ -18,6 +21,7 @@ from seqcli.config import (
     require_probability,
 )
 from seqcli.decoding.neural_translator import DecodingConfig
+from seqcli.decoding.sampling import GenerationConfig
 from seqcli.errors import ConfigError, UsageError
 from seqcli.evaluation import METRICS
 from seqcli.text.lines import STDIN, name_of, read_lines
@@ -191,8 +195,118 @@ class TranslationRecipe(Recipe):
         }
 
 
+class LabelTrainingConfig(TrainingConfig):
+    """The same where labels are learned: smaller batches, fewer epochs."""
+
+    epochs: int = 15
+    batch_tokens: int = 500
+
+
+class ClassificationEvaluationConfig(EvaluationConfig):
+    """The same for whole lines that are right or wrong."""
+
+    metric: str = "accuracy"
+
+
+class TaggingEvaluationConfig(EvaluationConfig):
+    """The same for tags."""
+
+    metric: str = "token-accuracy"
+
+
+class LabellingRecipe(Recipe):
+    """What classifiers and taggers share."""
+
+    training: LabelTrainingConfig = LabelTrainingConfig()
+
+    @classmethod
+    def sizes_for(cls, num_lines: int) -> dict[str, Any]:
+        """Little text gets a small model, strongly regularised, that reads it often."""
+        if num_lines >= 50_000:
+            return {}
+        model = {"encoder": {"size": 128, "layers": 1}, "dropout": 0.5}
+        if num_lines >= 5_000:
+            return {"model": model}
+        few = num_lines < 1_000  # few updates an epoch, and a score too noisy to stop by
+        training = {"epochs": 60 if few else 30, "warmup_steps": 100, "patience": 0 if few else 10}
+        return {"model": model, "training": training}
+
+
+class ClassificationRecipe(LabellingRecipe):
+    """A classifier: source files have texts, target files a label on each line."""
+
+    task: Literal["classification"] = "classification"
+    architecture: Literal["classifier"] = "classifier"
+    model: ClassifierConfig = ClassifierConfig()
+    evaluation: ClassificationEvaluationConfig = ClassificationEvaluationConfig()
+
+
+class TaggingRecipe(LabellingRecipe):
+    """A tagger: source files have words with spaces between them, target files as many tags."""
+
+    task: Literal["tagging"] = "tagging"
+    architecture: Literal["tagger"] = "tagger"
+    model: TaggerConfig = TaggerConfig()
+    evaluation: TaggingEvaluationConfig = TaggingEvaluationConfig()
+
+
+class LanguageModelTrainingConfig(TrainingConfig):
+    """The same where probabilities are what counts: smoothed labels would make them less true."""
+
+    label_smoothing: float = 0.0
+
+
+class LanguageModelEvaluationConfig(EvaluationConfig):
+    """The same for text that no other text stands beside."""
+
+    metric: str = LOSS
+
+    def __post_init__(self) -> None:
+        if self.metric != LOSS:
+            raise ConfigError(
+                f"evaluation.metric cannot be {self.metric!r} for a language model",
+                why="there is no reference to compare with: only how well text is predicted counts",
+                fix=f"Leave it out: it is {LOSS!r}",
+            )
+
+
+class LanguageModelRecipe(Recipe):
+    """A language model, of text alone."""
+
+    task: Literal["language-modeling"] = "language-modeling"
+    architecture: Literal["language-model"] = "language-model"
+    data: TextDataConfig = TextDataConfig()
+    model: LanguageModelConfig = LanguageModelConfig()
+    training: LanguageModelTrainingConfig = LanguageModelTrainingConfig()
+    evaluation: LanguageModelEvaluationConfig = LanguageModelEvaluationConfig()
+    decoding: GenerationConfig = GenerationConfig()
+
+    @classmethod
+    def sizes_for(cls, num_lines: int) -> dict[str, Any]:
+        """Little text gets a small model, much text a large one that is less regularised."""
+        if num_lines < 5_000:
+            few = num_lines < 1_000  # few updates an epoch
+            return {
+                "model": {"embedding_size": 128, "decoder": {"size": 256}, "dropout": 0.4},
+                "training": {
+                    "batch_tokens": 1000,
+                    "epochs": 100 if few else 30,
+                    "warmup_steps": 200,
+                },
+            }
+        if num_lines < 200_000:
+            return {}
+        return {
+            "model": {"embedding_size": 384, "decoder": {"size": 1024}, "dropout": 0.2},
+            "training": {"batch_tokens": 4000, "epochs": 10, "warmup_steps": 2000, "patience": 3},
+        }
+
+
 RECIPES: dict[str, type[Recipe]] = {  # by architecture
     "seq2seq": TranslationRecipe,
+    "classifier": ClassificationRecipe,
+    "tagger": TaggingRecipe,
+    "language-model": LanguageModelRecipe,
 }
 DEFAULT_ARCHITECTURE = "seq2seq"
 

@@ -10,10 +10,11 @@ import torch
 
 from seqcli.api.evaluate import score_lines
 from seqcli.api.pretrained_vectors import load_vectors, require_fitting_vectors, vector_files
+from seqcli.api.score import load_scorer, perplexity_of
+from seqcli.api.systems import load_system
 from seqcli.api.training_folder import check_folder, fingerprint, make_folder, reopen_folder
 from seqcli.api.training_text import read_test_text, read_training_text
-from seqcli.api.translate import load_translator
-from seqcli.architectures.description import describe_model
+from seqcli.architectures.description import ModelDescription, describe_model
 from seqcli.bundle import (
     FORMAT,
     TRAINING,
@@ -33,6 +34,7 @@ from seqcli.evaluation import METRICS
 from seqcli.experiment import LOSS, Recipe
 from seqcli.tasks import TASKS, Task
 from seqcli.tokenizers import Tokenizer
+from seqcli.training.capacity import require_capacity
 from seqcli.training.checkpoint import STATE_FILE, CheckpointFolder
 from seqcli.training.memory import bound_kernel_cache, keep_freed_memory
 from seqcli.training.precision import choose_precision
@@ -83,7 +85,7 @@ def train(
     if test_text is not None:
         training.test(test_text, output)
     facts = read_facts(output)
-    write_card(output, facts, training.model_facts())
+    write_card(output, facts, training.model_facts(), command=task.command)
     return facts
 
 
@@ -150,6 +152,7 @@ class _Training:
         self._task: Task[Any, Any] = kind(self._recipe, tokenizers)
         self._reporter = reporter
         self._device = device
+        require_capacity(self._task.build_model, self._recipe.model, device)
         torch.manual_seed(recipe.seed)
         self._model = self._task.build_model().to(device)
 
@@ -178,15 +181,13 @@ class _Training:
         """Return what is trained on what, in words by name."""
         self._task.validation(self._model, validation_text)  # finds fault with unusable text
         training = self._recipe.training
-        source_length, target_length = self._mean_lengths()
         dtype = str(choose_precision(training.precision, self._device)).removeprefix("torch.")
         probed = " (auto: the faster one here)" if training.precision == "auto" else ""
         return {
             self._task.noun: f"{len(self._dataset):,} to train on, {len(validation_text[0]):,} to "
             "validate on",
             "left out": self._left_out() or "none",
-            "lengths": f"{source_length:.1f} source and {target_length:.1f} target tokens a pair, "
-            "the mark of the end included",
+            "lengths": self._description().lengths(*self._mean_lengths()),
             "vocabulary": self._vocabulary_sizes(),
             **self.model_facts(),
             "precision": f"{dtype} on {self._device.type}{probed}",
@@ -195,14 +196,14 @@ class _Training:
 
     def model_facts(self) -> dict[str, str]:
         """Return what the model is made of, what computes it and what a token costs."""
-        source_length, target_length = self._mean_lengths()
-        description = describe_model(self._model, self._recipe.model, self._device.type)
         vectors = {
             f"{side} vectors": f"start from {path}"
             for side, path in vector_files(self._recipe).items()
         }
-        facts = description.facts(source_length=source_length, target_length=target_length)
-        return facts | vectors
+        return self._description().facts(*self._mean_lengths()) | vectors
+
+    def _description(self) -> ModelDescription:
+        return describe_model(self._model, self._recipe.model, self._device.type)
 
     def test(self, text: Text, output: Path) -> None:
         """Score the model as it was written on the test set, and record the scores."""
@@ -214,16 +215,14 @@ class _Training:
         write_facts(output, msgspec.structs.replace(facts, scores=[*others, *scores]))
 
     def _test_scores(self, text: Text, output: Path) -> list[BundleScore]:
-        translator = load_translator(str(output))
-        hypotheses = [translation.text for translation in translator.translate(text[0])]
+        if len(text) == 1:  # text alone: what counts is how well it is predicted
+            return [perplexity_of(load_scorer(str(output)), text[0])]
+        system = load_system(str(output))
+        hypotheses = [translation.text for translation in system.translate(text[0])]
         return [
             BundleScore(name=score.name, value=score.value, signature=score.signature, set="test")
-            for score in score_lines(hypotheses, [text[1]], self._test_metrics())
+            for score in score_lines(hypotheses, [text[1]], self._task.test_metrics())
         ]
-
-    def _test_metrics(self) -> tuple[str, ...]:
-        metric = self._recipe.evaluation.metric
-        return ("bleu", "chrf", "ter") if metric in (LOSS, "bleu", "chrf", "ter") else (metric,)
 
     def _describe(self) -> None:
         """Say what is trained on what, so that every choice made for the user is seen."""
@@ -253,7 +252,7 @@ class _Training:
 
     def _length_of_training(self) -> str:
         training = self._recipe.training
-        return f"{training.epochs} epochs, batches of {training.batch_tokens} target tokens"
+        return f"{training.epochs} epochs, batches of {training.batch_tokens} tokens"
 
     def _mean_lengths(self) -> tuple[float, float]:
         """Tokens of a source and of a target, the mark of the end included."""

@@ -28,3 +28,13 @@ def require_one_reader_of_stdin(files: Mapping[str, Sequence[str | Path | None]]
             why=f'more than one of {", ".join(others)} and {last} is "-"',
             fix="Put all but one of them in files",
         )
+
+
+def refuse_several_in_text(num_best: int, output_format: str) -> None:
+    """Raise UsageError for several answers to a line where each line has room for one."""
+    if num_best > 1 and output_format == "text":
+        raise UsageError(
+            f"--nbest {num_best} does not fit --format text",
+            why="text has one line out for each line in",
+            fix="Use --format tsv or jsonl",
+        )

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from seqcli.api.evaluate import Evaluation
     from seqcli.evaluation import LengthBucket
 
-METRICS_BY_DEFAULT = ",".join(DEFAULT_METRICS)
-
 log = logging.getLogger(__name__)
 
 ModelArgument = Annotated[
@@ -40,7 +38,12 @@ HypothesisOption = Annotated[
     str | None, typer.Option(metavar="FILE", help="Score this file (- for stdin), not MODEL.")
 ]
 MetricsOption = Annotated[
-    str, typer.Option(metavar="NAMES", help=f"One or more, with commas, of {', '.join(METRICS)}.")
+    str | None,
+    typer.Option(
+        metavar="NAMES",
+        help=f"One or more, with commas, of {', '.join(METRICS)}.",
+        show_default=f"{','.join(DEFAULT_METRICS)}; for labels those that suit MODEL",
+    ),
 ]
 BleuTokenizeOption = Annotated[
     str, typer.Option(metavar="NAME", help=f"How BLEU cuts words: {', '.join(BLEU_TOKENIZERS)}.")
@@ -74,7 +77,7 @@ def eval_(
     model: ModelArgument = None,
     source: SourceOption = None,
     hypothesis: HypothesisOption = None,
-    metrics: MetricsOption = METRICS_BY_DEFAULT,
+    metrics: MetricsOption = None,
     bleu_tokenize: BleuTokenizeOption = DEFAULT_BLEU_TOKENIZER,
     lowercase: LowercaseOption = False,
     by_length: ByLengthOption = None,
@@ -90,7 +93,7 @@ def eval_(
     require_one_reader_of_stdin(
         {"--source": [source], "--hypothesis": [hypothesis], "--reference": reference}
     )
-    names = [name.strip() for name in metrics.split(",")]
+    names = _metric_names(metrics, None if source is None or hypothesis is not None else model)
     _refuse_idle_tokenizer(bleu_tokenize, names)
     bounds = () if by_length is None else _parse_bounds(by_length)
     judging: dict[str, Any] = {
@@ -114,15 +117,27 @@ def eval_(
             fix="Give MODEL and --source FILE, or else --hypothesis FILE",
         )
     else:
-        from seqcli.api.translate import load_translator
+        from seqcli.api.systems import load_system
 
-        translator = load_translator(model, beam_width=beam, threads=threads)
+        writer = writer_to(output)
+        translator = load_system(model, beam_width=beam, threads=threads)
         watched = nullcontext() if quiet else status(f"translating {source}")
-        with writer_to(output) as keep, watched:
+        with writer as keep, watched:
             evaluation = evaluate_model(
                 translator, source, reference, names, on_translation=keep, **judging
             )
     _show(evaluation, format_, width)
+
+
+def _metric_names(metrics: str | None, model: str | None) -> Sequence[str]:
+    """The metrics asked for, or those that suit a model, or translations if there is none."""
+    if metrics is not None:
+        return [name.strip() for name in metrics.split(",")]
+    if model is None:
+        return DEFAULT_METRICS
+    from seqcli.api.systems import usual_metrics
+
+    return usual_metrics(model)
 
 
 def _show(evaluation: "Evaluation", format_: str, width: int) -> None:

@@ -10,10 +10,14 @@ from typing import Annotated, TextIO
 
 import typer
 
+from seqcli.cli.classify import classify
 from seqcli.cli.console import NORMAL, configure_logging, say, show_error
 from seqcli.cli.eval import eval_
+from seqcli.cli.generate import generate
 from seqcli.cli.inspect import app as inspect_app
 from seqcli.cli.models import models
+from seqcli.cli.score import score
+from seqcli.cli.tag import tag
 from seqcli.cli.tokenize import app as tokenize_app
 from seqcli.cli.train import train
 from seqcli.cli.translate import translate
@@ -30,9 +34,13 @@ app = typer.Typer(
 )
 app.command("train")(train)
 app.command("translate")(translate)
+app.command("classify")(classify)
+app.command("tag")(tag)
 app.command("eval")(eval_)
 app.add_typer(tokenize_app, name="tokenize")
 app.add_typer(inspect_app, name="inspect")
+app.command("generate")(generate)
+app.command("score")(score)
 app.command("models")(models)
 
 

@@ -1,13 +1,17 @@
 """`seqcli train`: train a model from text, or go on with a training that was stopped."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from seqcli.cli.conflicts import refuse_beside
 from seqcli.cli.options import DeviceOption, QuietOption, ThreadsOption, VerboseOption
 from seqcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from seqcli.experiment import Recipe
 
 FILES = "SOURCE TARGET"
 
@@ -106,14 +110,12 @@ def train(
     tag for each of its words. A language model learns from text alone.
     """
     _check_options(output, dry_run=dry_run, resume=resume)
-    files = {
-        **_texts("train", train_files, train_text),
-        **_texts("valid", valid_files, valid_text),
-        **_texts("test", test_files, test_text),
-    }
-    from seqcli.api import train as api
+    files = _files(
+        train=(train_files, train_text),
+        valid=(valid_files, valid_text),
+        test=(test_files, test_text),
+    )
     from seqcli.bundle import find_recipe
-    from seqcli.cli.training_display import training_display
     from seqcli.experiment import resolve_recipe
 
     vectors = {"source_vectors": source_vectors, "target_vectors": target_vectors}
@@ -127,29 +129,46 @@ def train(
         seed=seed,
         architecture=architecture,
     )
+    how = {"overwrite": overwrite, "device": device, "threads": threads}
+    if output is None or dry_run:
+        _show_plan(resolved, output, quiet=quiet, how=how)
+    else:
+        _train(resolved, output, quiet=quiet, how={**how, "resume": resume})
+
+
+def _train(recipe: "Recipe", output: Path, *, quiet: bool, how: Mapping[str, Any]) -> None:
+    from seqcli.api.train import train
+    from seqcli.cli.training_display import training_display
+
     with training_display(quiet=quiet) as reporter:
-        how: dict[str, Any] = {
-            "reporter": reporter,
-            "overwrite": overwrite,
-            "device": device,
-            "threads": threads,
-        }
-        if output is not None and not dry_run:
-            api.train(resolved, output, resume=resume, **how)
-            return
-        facts = api.dry_run(resolved, output, **how)
+        train(recipe, output, reporter=reporter, **how)
+
+
+def _show_plan(
+    recipe: "Recipe", output: Path | None, *, quiet: bool, how: Mapping[str, Any]
+) -> None:
+    """Say what would be trained, an aligned line for each fact."""
+    from seqcli.api.train import dry_run
+    from seqcli.cli.training_display import training_display
+
+    with training_display(quiet=quiet) as reporter:
+        facts = dry_run(recipe, output, reporter=reporter, **how)
     width = max(map(len, facts)) + 2
     typer.echo("\n".join(f"{name:<{width}}{text}" for name, text in facts.items()))
 
 
-def _texts(
-    name: str, files: tuple[str, str] | None, text: str | None
+def _files(
+    **given: tuple[tuple[str, str] | None, str | None],
 ) -> dict[str, tuple[str, ...]]:
-    """The files of a text by its name in a recipe; nothing where none are given."""
-    if files is None:
-        return {} if text is None else {name: (text,)}
-    refuse_beside(f"--{name}", {f"--{name}-text": text}, why="the latter is text alone")
-    return {name: files}
+    """The files of each text by its name in a recipe: a pair, or one of text alone."""
+    files: dict[str, tuple[str, ...]] = {}
+    for name, (pair, text) in given.items():
+        if pair is not None:
+            refuse_beside(f"--{name}", {f"--{name}-text": text}, why="the latter is text alone")
+            files[name] = pair
+        elif text is not None:
+            files[name] = (text,)
+    return files
 
 
 def _check_options(output: Path | None, *, dry_run: bool, resume: bool) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from seqcli.cli.conflicts import refuse_several_in_text
 from seqcli.cli.console import say
 from seqcli.cli.options import QuietOption, ThreadsOption, VerboseOption
 from seqcli.cli.output import writer_to
@@ -72,6 +73,7 @@ def translate(
             why="greedy search keeps one hypothesis, a beam several",
             fix="Leave out one of them",
         )
+    writer = writer_to(output)
     translator = load_translator(
         model,
         strategy="greedy" if greedy else None,
@@ -84,21 +86,17 @@ def translate(
         threads=threads,
     )
     format_translation = FORMATS[output_format]
-    with writer_to(output) as write:
+    with writer as write:
         for number, translation in enumerate(translate_lines(translator, source), start=1):
             write(format_translation(translation, number))
             if draw:
-                say(draw_attention(translation))
+                best = translation.hypotheses[0]
+                say(draw_attention(translation.source_tokens, best.tokens, best.attention))
 
 
 def _check_options(output_format: str, *, num_best: int, attention: bool) -> None:
     """Refuse what would be lost, or would break one line out for each line in."""
-    if num_best > 1 and output_format == "text":
-        raise UsageError(
-            f"--nbest {num_best} does not fit --format text",
-            why="text has one line out for each line in",
-            fix="Use --format tsv or jsonl",
-        )
+    refuse_several_in_text(num_best, output_format)
     if attention and output_format != "jsonl":
         raise UsageError(
             f"--attention does not fit --format {output_format}",

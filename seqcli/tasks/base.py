@@ -28,6 +28,8 @@ class Task(ABC, Generic[R, M]):
 
     noun: ClassVar[str] = "pairs"  # what an example of it is called
     unit: ClassVar[str] = "target token"  # what its loss is counted in
+    command: ClassVar[str] = "translate"  # what its models are used by
+    metrics: ClassVar[tuple[str, ...]] = ("bleu", "chrf", "ter")  # that a test set is scored by
 
     def __init__(self, recipe: R, tokenizers: Mapping[str, Tokenizer]) -> None:
         self.recipe = recipe
@@ -69,6 +71,11 @@ class Task(ABC, Generic[R, M]):
     @abstractmethod
     def predictor(self, model: M) -> Translator:
         """A quick way from lines to what they stand for, to score a model while it is trained."""
+
+    def test_metrics(self) -> tuple[str, ...]:
+        """Return the names of the metrics for a test set: the recipe's, if not a usual one."""
+        metric = self.recipe.evaluation.metric
+        return self.metrics if metric in (LOSS, *self.metrics) else (metric,)
 
     def fitted_recipe(self, dataset: Dataset) -> R:
         """Return the recipe with what depends on the text that is learned from."""

@@ -9,6 +9,7 @@ from seqcli.errors import DataError, ModelError
 from seqcli.tokenizers.base import Tokenizer, TokenizerConfig
 from seqcli.tokenizers.characters import CharacterTokenizer
 from seqcli.tokenizers.dictionary import DictionaryTokenizer, SavedDictionary
+from seqcli.tokenizers.labels import LabelTokenizer
 from seqcli.tokenizers.subword import SubwordTokenizer
 from seqcli.tokenizers.vocabulary import BOS, EOS, PAD, UNK, Vocabulary
 from seqcli.tokenizers.words import WordTokenizer
@@ -35,6 +36,10 @@ TOKENIZERS: dict[str, type[Tokenizer]] = {
     "bpe": SubwordTokenizer,
     **DICTIONARIES,
 }
+SAVED: dict[str, type[DictionaryTokenizer]] = {  # what a file of a dictionary may hold
+    **DICTIONARIES,
+    "labels": LabelTokenizer,
+}
 
 
 def train_tokenizer(lines: Iterable[str], config: TokenizerConfig) -> Tokenizer:
@@ -59,7 +64,7 @@ def load_tokenizer(path: Path) -> Tokenizer:
         if path.suffix == SubwordTokenizer.suffix:
             return SubwordTokenizer(content)
         saved = msgspec.json.decode(content, type=SavedDictionary)
-        return DICTIONARIES[saved.kind](saved.pieces, saved.user_symbols)
+        return SAVED[saved.kind](saved.pieces, saved.user_symbols)
     except OSError as error:
         raise ModelError(
             f"cannot read the tokenizer {path}: {error.strerror}",

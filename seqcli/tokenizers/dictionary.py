@@ -13,11 +13,13 @@ from seqcli.text.lines import write_atomically
 from seqcli.tokenizers.base import Tokenizer, TokenizerConfig, flat, size_error
 from seqcli.tokenizers.vocabulary import BYTE_PIECES, SPACE, SPECIAL_PIECES, Vocabulary
 
+Kind = Literal["characters", "words", "labels"]
+
 
 class SavedDictionary(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The file of such a tokenizer, in JSON."""
 
-    kind: Literal["characters", "words"]
+    kind: Kind
     user_symbols: tuple[str, ...]
     pieces: tuple[str, ...]  # in order of their ids
 
@@ -26,7 +28,7 @@ class DictionaryTokenizer(Tokenizer):
     """Splits text by a rule; a piece that is not in the vocabulary is spelled in bytes."""
 
     suffix: ClassVar[str] = ".json"
-    kind: ClassVar[Literal["characters", "words"]]
+    kind: ClassVar[Kind]
 
     def __init__(self, pieces: Sequence[str], user_symbols: Sequence[str] = ()) -> None:
         """Raises ValueError if the pieces cannot be a vocabulary."""

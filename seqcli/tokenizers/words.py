@@ -3,9 +3,9 @@
 import functools
 import re
 import unicodedata
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-from seqcli.tokenizers.dictionary import DictionaryTokenizer
+from seqcli.tokenizers.dictionary import DictionaryTokenizer, Kind
 
 JOINERS = "\u200c\u200d"  # stand between letters of one word in Persian and Indic scripts
 
@@ -13,7 +13,7 @@ JOINERS = "\u200c\u200d"  # stand between letters of one word in Persian and Ind
 class WordTokenizer(DictionaryTokenizer):
     """The classical vocabulary of whole words; rare ones are spelled in bytes."""
 
-    kind: ClassVar[Literal["characters", "words"]] = "words"
+    kind: ClassVar[Kind] = "words"
     leading_space: ClassVar[bool] = True
 
     def _split(self, text: str) -> list[str]:

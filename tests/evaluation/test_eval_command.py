@@ -11,7 +11,7 @@ import pytest
 
 from seqcli.api.evaluate import score_lines
 from seqcli.cli.main import main
-from seqcli.evaluation import BLEU_TOKENIZERS, METRICS
+from seqcli.evaluation import BLEU_TOKENIZERS, DEFAULT_METRICS, METRICS
 from seqcli.translator import Hypothesis, Translation
 
 HYPOTHESES = ["The cat sat on the mat.", "A tall man waits for us here."]
@@ -29,13 +29,13 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]
     """Each model that is loaded, with its options; what is loaded shouts the source."""
     calls: list[tuple[str, dict[str, object]]] = []
 
-    def load_translator(model: str, **options: object) -> Shouting:
+    def load_system(model: str, **options: object) -> Shouting:
         calls.append((model, options))
         return Shouting()
 
-    module = types.ModuleType("seqcli.api.translate")
-    vars(module)["load_translator"] = load_translator
-    monkeypatch.setitem(sys.modules, "seqcli.api.translate", module)
+    module = types.ModuleType("seqcli.api.systems")
+    vars(module).update(load_system=load_system, usual_metrics=lambda model: DEFAULT_METRICS)
+    monkeypatch.setitem(sys.modules, "seqcli.api.systems", module)
     return calls
 
 

@@ -1,0 +1,45 @@
+"""Tell how probable lines of text are to a trained language model."""
+
+from collections.abc import Iterator
+
+import torch
+
+from seqcli.bundle import BundleScore
+from seqcli.decoding.language_model_scorer import LineScore, TextScore, TextScorer
+from seqcli.inspection.loading import load_for_task
+from seqcli.text.lines import arriving, read_lines
+from seqcli.training.memory import keep_freed_memory
+
+MOST_LINES = 1024  # scored together, so that sentences of similar length share a batch
+
+
+def load_scorer(model: str, *, threads: int | None = None) -> TextScorer:
+    """Load the language model in a folder, or a shipped one by its name. Raises ModelError."""
+    keep_freed_memory()
+    if threads is not None:
+        torch.set_num_threads(threads)
+    loaded = load_for_task(model, "language-modeling")
+    return TextScorer(loaded.model, loaded.source_tokenizer)
+
+
+def score_text(scorer: TextScorer, path: str) -> Iterator[LineScore]:
+    """Score a file, or standard input for "-"; give the score of each line as soon as it is there.
+
+    Raises DataError for unusable text.
+    """
+    for group in arriving(read_lines(path), MOST_LINES):
+        yield from scorer.score(group)
+
+
+def perplexity_of(scorer: TextScorer, lines: list[str]) -> BundleScore:
+    """Return the perplexity of a test set, as a model's folder records it."""
+    total = TextScore()
+    for line in scorer.score(lines):
+        total = total.plus(line)
+    return BundleScore(
+        name="perplexity",
+        value=total.perplexity,
+        signature=f"a token, {total.nats_per_token:.4f} nats a token, "
+        f"{total.bits_per_character:.4f} bits a character, ends of lines included",
+        set="test",
+    )

@@ -1,0 +1,101 @@
+"""What classification and tagging share: text on one side, labels on the other."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import ClassVar, Generic, TypeVar
+
+from torch import Tensor, nn
+
+from seqcli.architectures.text_reader import TextReader
+from seqcli.data.batch import LabelledBatch, labelled_batch
+from seqcli.data.dataset import Example, Text
+from seqcli.errors import DataError
+from seqcli.nn.loss import output_cross_entropy
+from seqcli.tasks.base import R, Task
+from seqcli.tokenizers import Tokenizer, train_tokenizer
+from seqcli.tokenizers.labels import LabelTokenizer
+from seqcli.tokenizers.vocabulary import PAD, SPECIAL_PIECES, UNK
+from seqcli.training.report import Validation
+
+T = TypeVar("T", bound=TextReader)
+MOST_SHOWN = 5  # labels in a warning
+
+log = logging.getLogger(__name__)
+
+
+class LabellingTask(Task[R, T], Generic[R, T]):
+    """From the lines of a file to the labels in those of another."""
+
+    per_token: ClassVar[bool]  # whether a label belongs to a token or to a whole text
+
+    def __init__(self, recipe: R, tokenizers: Mapping[str, Tokenizer]) -> None:
+        super().__init__(recipe, tokenizers)
+        labels = tokenizers["target"]
+        assert isinstance(labels, LabelTokenizer)
+        self.source_tokenizer = tokenizers["source"]
+        self.labels = labels
+
+    @staticmethod
+    def split_labels(line: str) -> list[str]:
+        """Return the labels in a line of the second file."""
+        raise NotImplementedError
+
+    @classmethod
+    def learn_tokenizers(cls, recipe: R, text: Text) -> dict[str, Tokenizer]:
+        """Learn pieces from the text and the labels that there are."""
+        texts, lines = text
+        return {
+            "source": train_tokenizer(texts, recipe.tokenizer),
+            "target": LabelTokenizer.learn(
+                label for line in lines for label in cls.split_labels(line)
+            ),
+        }
+
+    def embeddings(self, model: T) -> dict[str, tuple[Tokenizer, nn.Embedding]]:
+        return {"source": (self.source_tokenizer, model.source_embedding)}
+
+    def make_batch(self, examples: Sequence[Example]) -> LabelledBatch:
+        return labelled_batch(examples, per_token=self.per_token)
+
+    def loss(self, model: T, batch: LabelledBatch, *, smoothing: float) -> tuple[Tensor, Tensor]:
+        """Each label is told from the whole text."""
+        features = model(batch.source_BS, batch.source_mask_BS)
+        labelled_BL = batch.labels_BL != PAD
+        return output_cross_entropy(
+            features[labelled_BL] if self.per_token else features,
+            model.output.weight,
+            model.output.bias,
+            batch.labels_BL[labelled_BL] - len(SPECIAL_PIECES),
+            smoothing=smoothing,
+        )
+
+    def validation(self, model: T, text: Text) -> Callable[[], Validation]:
+        """Return a pass over the validation set; warn of labels that can only be wrong in it."""
+        lines = [self.split_labels(line) for line in text[1]]
+        counts = Counter(label for line in lines for label in line)
+        if unseen := sorted(counts.keys() - set(self.labels.labels)):
+            shown = ", ".join(map(repr, unseen[:MOST_SHOWN]))
+            log.warning(
+                "%d labels of the validation text (%d times) are not in the training text, so no "
+                "answer there can be right: %s",
+                len(unseen),
+                sum(counts[label] for label in unseen),
+                shown + (" and others" if len(unseen) > MOST_SHOWN else ""),
+            )
+        return super().validation(model, text)
+
+    def label_ids(self, lines: Iterable[Sequence[str]]) -> list[list[int]]:
+        """Return the ids of the labels of each line. DataError for one that is not known."""
+        encoded = []
+        for number, labels in enumerate(lines, start=1):
+            ids = self.labels.ids_of(labels)
+            if UNK in ids:
+                raise DataError(
+                    f"line {number} of the text has the label {labels[ids.index(UNK)]!r}, which "
+                    "the training text has not",
+                    why="a model gives probabilities to the labels that it has learned, no others",
+                    fix="Correct the label, or add such lines to the training text",
+                )
+            encoded.append(ids)
+        return encoded
