@@ -253,6 +253,7 @@ class TaggingRecipe(LabellingRecipe):
 class LanguageModelTrainingConfig(TrainingConfig):
     """The same where probabilities are what counts: smoothed labels would make them less true."""
 
+    learning_rate: float = 4e-3
     label_smoothing: float = 0.0
 
 

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from seqcli.api.label import load_classifier, load_tagger
 from seqcli.api.translate import load_translator
-from seqcli.bundle import find_model, read_facts
+from seqcli.bundle import find_model, load_tokenizers, read_facts
 from seqcli.errors import UsageError
 from seqcli.evaluation import DEFAULT_METRICS
+from seqcli.inspection.loading import recipe_of
 from seqcli.tasks import TASKS
 from seqcli.translator import Translator
 
@@ -39,5 +40,9 @@ def load_system(
 
 def usual_metrics(model: str) -> tuple[str, ...]:
     """Return the metrics that suit a model. Raises ModelError."""
-    task = read_facts(find_model(model)).task
-    return TASKS[task].metrics if task in LABELLERS else DEFAULT_METRICS
+    folder = find_model(model)
+    facts = read_facts(folder)
+    if facts.task not in LABELLERS:
+        return DEFAULT_METRICS
+    task = TASKS[facts.task](recipe_of(facts, folder), load_tokenizers(folder))
+    return task.test_metrics()

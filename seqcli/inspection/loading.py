@@ -77,7 +77,7 @@ def load_network(model: str) -> LoadedModel[Any]:
             fix="Give a model that `seqcli train` trained with a neural architecture",
         )
     bundle = read_bundle(folder)
-    task = TASKS[facts.task](_recipe_of(bundle), bundle.tokenizers)
+    task = TASKS[facts.task](recipe_of(facts, folder), bundle.tokenizers)
     return LoadedModel(folder, bundle.facts, task, _build(bundle, task))
 
 
@@ -122,9 +122,10 @@ def require_attention(loaded: LoadedModel[Any]) -> None:
     )
 
 
-def _recipe_of(bundle: Bundle) -> Recipe:
+def recipe_of(facts: Facts, folder: Path) -> Recipe:
+    """Return the recipe that a model was trained by. Raises ModelError."""
     try:
-        return recipe_from(bundle.facts.recipe, origin=str(bundle.folder / FACTS))
+        return recipe_from(facts.recipe, origin=str(folder / FACTS))
     except ConfigError as error:
         raise ModelError(
             f"the recipe of the model is not one of ours: {error.what}",
