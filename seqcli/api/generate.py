@@ -1,6 +1,7 @@
 """Let a trained language model write: go on with lines as they arrive, or begin with nothing."""
 
 from collections.abc import Iterator
+from itertools import repeat
 
 import msgspec
 import torch
@@ -61,4 +62,4 @@ def continue_lines(generator: TextGenerator, path: str) -> Iterator[Translation]
 
 def generate_lines(generator: TextGenerator, number: int) -> Iterator[Translation]:
     """Write so many lines from nothing."""
-    return generator.translate([""] * number)
+    return generator.translate(repeat("", number))

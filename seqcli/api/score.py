@@ -1,5 +1,6 @@
 """Tell how probable lines of text are to a trained language model."""
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -36,9 +37,10 @@ def perplexity_of(scorer: TextScorer, lines: list[str]) -> BundleScore:
     total = TextScore()
     for line in scorer.score(lines):
         total = total.plus(line)
+    finite = math.isfinite(total.perplexity)  # JSON has no infinity
     return BundleScore(
-        name="perplexity",
-        value=total.perplexity,
+        name="perplexity" if finite else "loss",
+        value=total.perplexity if finite else total.nats_per_token,
         signature=f"a token, {total.nats_per_token:.4f} nats a token, "
         f"{total.bits_per_character:.4f} bits a character, ends of lines included",
         set="test",

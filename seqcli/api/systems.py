@@ -7,8 +7,7 @@ from seqcli.api.translate import load_translator
 from seqcli.bundle import find_model, load_tokenizers, read_facts
 from seqcli.errors import UsageError
 from seqcli.evaluation import DEFAULT_METRICS
-from seqcli.inspection.loading import recipe_of
-from seqcli.tasks import TASKS
+from seqcli.inspection.loading import task_of
 from seqcli.translator import Translator
 
 LABELLERS: dict[str, Callable[..., Translator]] = {  # by task
@@ -44,5 +43,4 @@ def usual_metrics(model: str) -> tuple[str, ...]:
     facts = read_facts(folder)
     if facts.task not in LABELLERS:
         return DEFAULT_METRICS
-    task = TASKS[facts.task](recipe_of(facts, folder), load_tokenizers(folder))
-    return task.test_metrics()
+    return task_of(facts, folder, load_tokenizers(folder)).test_metrics()

@@ -28,7 +28,7 @@ def read_training_text(
         raise DataError(
             f"{recipe.data.train[0]} has only one line",
             why="no validation set was given, and none can be taken out of one line",
-            fix="Give --valid, or more text",
+            fix=f"Give --valid{'-text' if len(text) == 1 else ''}, or more text",
         )
     count = max(1, min(MOST_HELD_OUT, int(SHARE_HELD_OUT * size)))
     reporter.message(

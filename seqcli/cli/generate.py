@@ -50,7 +50,9 @@ MaxTokensOption = Annotated[
     int | None,
     typer.Option("--max-tokens", min=1, help="Tokens to add at most.", show_default="the model's"),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Start of all random numbers.")]
+SeedOption = Annotated[
+    int | None, typer.Option("--seed", min=0, help="Start of all random numbers.", show_default="1")
+]
 BatchOption = Annotated[
     int | None, typer.Option(min=1, help="Lines at a time.", show_default="the model's")
 ]
@@ -69,7 +71,7 @@ def generate(
     top_k: TopKOption = None,
     top_p: TopPOption = None,
     max_tokens: MaxTokensOption = None,
-    seed: SeedOption = 1,
+    seed: SeedOption = None,
     batch: BatchOption = None,
     output_format: FormatOption = "text",
     threads: ThreadsOption = None,
@@ -81,7 +83,7 @@ def generate(
     The same seed gives the same lines. Scores are log-probabilities of what was added, in nats.
     """
     if greedy:
-        unused = {"--temperature": temperature, "--top-k": top_k, "--top-p": top_p}
+        unused = {"--temperature": temperature, "--top-k": top_k, "--top-p": top_p, "--seed": seed}
         refuse_beside("--greedy", unused, why="nothing is drawn: the most probable token is taken")
     if number is not None:
         refuse_beside("--number", {"FILE": source}, why="there are no beginnings to read")
@@ -96,7 +98,7 @@ def generate(
         top_p=top_p,
         max_tokens=max_tokens,
         batch_sentences=batch,
-        seed=seed,
+        seed=1 if seed is None else seed,
         threads=threads,
     )
     if number is None:

@@ -1,6 +1,7 @@
 """`seqcli score`: how probable lines are to a language model, a line out for each line in."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -75,7 +76,7 @@ def as_jsonl(line: "LineScore", number: int) -> str:
         "line": number,
         "text": line.text,
         "log_probability": round(line.log_probability, 4),
-        "perplexity": round(line.perplexity, 4),
+        "perplexity": round(line.perplexity, 4) if math.isfinite(line.perplexity) else None,
         "tokens": line.tokens,
         "nats": [round(nats, 4) for nats in line.nats],
     }

@@ -12,13 +12,13 @@ from seqcli.architectures.tagger import Tagger
 from seqcli.architectures.text_reader import TextReader
 from seqcli.data.batch import source_tensors
 from seqcli.data.words import cut_words
+from seqcli.decoding.grouping import batches_by_length
 from seqcli.text.words import split_words
 from seqcli.tokenizers import Tokenizer
 from seqcli.tokenizers.labels import LabelTokenizer
 from seqcli.translator import Hypothesis, Translation
 
 LINES_AT_A_TIME = 1024  # from which batches of similar length are made
-TOKENS_AT_A_TIME = 8192  # of a batch, padding included; a longer line is a batch of its own
 
 Units = list[list[int]]  # the token ids of a text, unit by unit; each unit gets a label
 
@@ -52,7 +52,7 @@ class Labeller(ABC):
         texts = self._cut(lines)
         sources = [list(chain.from_iterable(units)) for units in texts]
         found: dict[int, list[Hypothesis]] = {}
-        for rows in _batches(sources):
+        for rows in batches_by_length([len(source) and len(source) + 1 for source in sources]):
             log_probabilities = self._compute([sources[row] for row in rows])
             hypotheses = self._judge(log_probabilities, [texts[row] for row in rows])
             found.update(zip(rows, hypotheses, strict=True))
@@ -123,17 +123,3 @@ class TextTagger(Labeller):
         tags = tuple(self._labels[labels[end]] for end in ends)
         total = sum(nats[end] for end in ends)
         return Hypothesis(" ".join(tags), total, total, tokens=tags)
-
-
-def _batches(sources: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-    """Group the rows that are not empty, those of similar length together."""
-    batch: list[int] = []
-    for row in sorted(range(len(sources)), key=lambda row: len(sources[row])):
-        if not sources[row]:
-            continue
-        if batch and (len(batch) + 1) * (len(sources[row]) + 1) > TOKENS_AT_A_TIME:
-            yield batch
-            batch = []
-        batch.append(row)
-    if batch:
-        yield batch

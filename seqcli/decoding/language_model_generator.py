@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from seqcli.architectures.language_model import LanguageModel
 from seqcli.data.batch import pad_rows
+from seqcli.decoding.grouping import batches_by_length
 from seqcli.decoding.sampling import GenerationConfig, draw
 from seqcli.nn.masks import Reading, last_of
 from seqcli.tokenizers import BOS, EOS, PAD, UNK, Tokenizer
@@ -62,10 +63,9 @@ class TextGenerator:
     def _continue_group(self, lines: Sequence[str], number: int) -> list[Translation]:
         """Go on with lines, of which the first has this number, in batches of similar length."""
         beginnings = self._tokenizer.encode_batch(lines)
-        order = sorted(range(len(lines)), key=lambda row: len(beginnings[row]))
+        lengths = [1 + len(beginning) for beginning in beginnings]
         found: dict[int, _Continuation] = {}
-        for start in range(0, len(order), self._config.batch_sentences):
-            rows = order[start : start + self._config.batch_sentences]
+        for rows in batches_by_length(lengths, most_rows=self._config.batch_sentences):
             chances = [random.Random(f"{self._seed} {number + row}") for row in rows]
             found.update(
                 zip(rows, self._continue([beginnings[row] for row in rows], chances), strict=True)

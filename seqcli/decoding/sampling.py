@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from seqcli.config import Config, require_positive, require_probability
+from seqcli.config import Config, require_positive
+from seqcli.errors import ConfigError
 
 
 class GenerationConfig(Config):
@@ -16,9 +17,14 @@ class GenerationConfig(Config):
     batch_sentences: int = 64
 
     def __post_init__(self) -> None:
-        for name in ("temperature", "top_p", "max_tokens", "batch_sentences"):
+        for name in ("temperature", "max_tokens", "batch_sentences"):
             require_positive(f"decoding.{name}", getattr(self, name))
-        require_probability("decoding.top_p", self.top_p)
+        if not 0 < self.top_p <= 1:
+            raise ConfigError(
+                f"decoding.top_p must be more than 0 and at most 1, not {self.top_p}",
+                why="it is the share of the probability that is drawn from",
+                fix="Set decoding.top_p or --top-p to 1 to draw from all",
+            )
         if self.top_k is not None:
             require_positive("decoding.top_k", self.top_k)
 

@@ -7,7 +7,7 @@ from seqcli.text.words import split_words
 
 
 class Accuracy(Metric):
-    """Percentage of lines equal to one of their references, but for white space at the end."""
+    """Percentage of lines equal to one of their references, but for white space around it."""
 
     name = "accuracy"
     higher_is_better = True
@@ -25,7 +25,7 @@ class Accuracy(Metric):
         return 100 * right / len(hypotheses), signature
 
     def _fold(self, line: str) -> str:
-        line = line.rstrip()
+        line = line.strip()
         return line.lower() if self.lowercase else line
 
 

@@ -13,8 +13,8 @@ OUTSIDE = "O"
 class MacroF1(Metric):
     """Mean F1 of all labels that references or hypotheses have, in percent; a line is a label.
 
-    Rare labels count as much as frequent ones. Where none of several references is given, the
-    first of them by code points counts.
+    Rare labels count as much as frequent ones; blank lines that are answered so do not count.
+    Where none of several references is given, the first of them by code points counts.
     """
 
     name = "macro-F1"
@@ -29,13 +29,15 @@ class MacroF1(Metric):
         ):
             folded = sorted(map(self._fold, answers))
             answer = hypothesis if hypothesis in folded else folded[0]
+            if not hypothesis and not answer:
+                continue  # a blank line, which has no label
             given[hypothesis] += 1
             wanted[answer] += 1
             right[answer] += hypothesis == answer
         labels = given.keys() | wanted.keys()
         values = [_f1(right[label], given[label], wanted[label]) for label in sorted(labels)]
         signature = reference_signature(references, lowercase=self.lowercase, unit="label")
-        return sum(values) / len(values), signature
+        return sum(values) / len(values) if values else 100.0, signature
 
     def _fold(self, line: str) -> str:
         return line.strip().lower() if self.lowercase else line.strip()

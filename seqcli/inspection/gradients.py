@@ -77,18 +77,21 @@ def gradient_flow(
     untrained: bool = False,
     seed: int | None = None,
     name: str | None = None,
+    names: Sequence[str] = (),
 ) -> GradientFlow:
     """Measure on the first `sentences` examples that are neither empty nor longer than in training.
 
-    `text` is that of the task: sources and references, or text alone. Where `part` is None, it is
-    the decoder if there is one. With `untrained` the weights are fresh, drawn by `seed`; by that of
-    the recipe they are those that the training began with, but for pretrained vectors. `name` is
-    what to call the model. Raises ConfigError for a part that is not there and for text of the
-    wrong number of sides, DataError if no example is left.
+    `text` is that of the task: sources and references, or text alone; `names` say what to call
+    them. Where `part` is None, it is the decoder if there is one. With `untrained` the weights are
+    fresh, drawn by `seed`; by that of the recipe they are those that the training began with, but
+    for pretrained vectors. `name` is what to call the model. Raises ConfigError for a part that is
+    not there and for text of the wrong number of sides, DataError for text that is not of the form
+    of the task, or if no example is left.
     """
     part = loaded.choose_part(part, preferred="decoder")
     require_positive("sentences", sentences)
     _require_sides(loaded, text)
+    loaded.task.check(tuple(map(list, text)), names or loaded.recipe.data.files)
     examples = _usable_examples(loaded, text, sentences)
     model = _fresh_model(loaded, seed) if untrained else copy.deepcopy(loaded.model)
     model.double().eval().requires_grad_(False)

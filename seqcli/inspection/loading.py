@@ -1,5 +1,6 @@
 """A trained network, built from its folder and checked."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -77,7 +78,7 @@ def load_network(model: str) -> LoadedModel[Any]:
             fix="Give a model that `seqcli train` trained with a neural architecture",
         )
     bundle = read_bundle(folder)
-    task = TASKS[facts.task](recipe_of(facts, folder), bundle.tokenizers)
+    task = task_of(facts, folder, bundle.tokenizers)
     return LoadedModel(folder, bundle.facts, task, _build(bundle, task))
 
 
@@ -122,8 +123,21 @@ def require_attention(loaded: LoadedModel[Any]) -> None:
     )
 
 
-def recipe_of(facts: Facts, folder: Path) -> Recipe:
-    """Return the recipe that a model was trained by. Raises ModelError."""
+def task_of(facts: Facts, folder: Path, tokenizers: Mapping[str, Tokenizer]) -> Task[Any, Any]:
+    """Return the task of a model as it was trained. ModelError if its parts do not go together."""
+    recipe, kind = _recipe_of(facts, folder), TASKS[facts.task]
+    told = (recipe.task, recipe.architecture) == (facts.task, facts.architecture)
+    if not told or tuple(sorted(tokenizers)) not in kind.roles:
+        raise ModelError(
+            f"the model in {folder} is said to be a {facts.architecture} for {facts.task}, but its "
+            + ("tokenizers are of another kind" if told else "recipe is of another kind"),
+            why="its files were changed by hand or are of different models",
+            fix="Copy the whole folder again, or train the model again",
+        )
+    return kind(recipe, tokenizers)
+
+
+def _recipe_of(facts: Facts, folder: Path) -> Recipe:
     try:
         return recipe_from(facts.recipe, origin=str(folder / FACTS))
     except ConfigError as error:

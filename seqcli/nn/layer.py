@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from seqcli.nn.dropout import VariationalDropout
 from seqcli.nn.masks import Reading
-from seqcli.nn.packing import packing_of
+from seqcli.nn.packing import WholePacking
 from seqcli.nn.stepping import StepProduct
 
 State = tuple[Tensor, ...]  # hidden_BH, and for LSTMs cell_BH
@@ -74,7 +74,7 @@ class RecurrentLayer(nn.Module, ABC):
         last real token of each row with one that asks for it, and else meaningless. So are the
         states of padding.
         """
-        packing = packing_of(inputs_BSE, reading)
+        packing = reading.packing if reading else WholePacking(*inputs_BSE.shape[:2])
         steps = LayerSteps(self, packing.sizes, packing.pack(inputs_BSE))
         state = tuple(map(packing.arrange, state or self.zero_state(inputs_BSE)))
         states = []

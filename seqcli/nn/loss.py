@@ -85,10 +85,14 @@ def output_cross_entropy(
     Returns two sums over the N rows, in nats: the smoothed loss, which carries the gradient, and
     the negative log-likelihood, which does not. With smoothing s the target distribution is
     1 - s on the target plus s / V on every entry. Matrix products run in the type of `features_NE`,
-    the rest and the sums in float32 (float64 for float64 features).
+    or in that of autocast; the rest and the sums in float32 (float64 for float64 features).
     """
-    # torch declares `apply` without types
-    sums: tuple[Tensor, Tensor] = _ChunkedCrossEntropy.apply(  # type: ignore[no-untyped-call]
-        features_NE, weight_VE, bias_V, targets_N, smoothing, torch.is_grad_enabled()
-    )
+    device_type = features_NE.device.type
+    if torch.is_autocast_enabled(device_type) and features_NE.dtype == torch.float32:
+        features_NE = features_NE.to(torch.get_autocast_dtype(device_type))
+    with torch.autocast(device_type, enabled=False):
+        # torch declares `apply` without types
+        sums: tuple[Tensor, Tensor] = _ChunkedCrossEntropy.apply(  # type: ignore[no-untyped-call]
+            features_NE, weight_VE, bias_V, targets_N, smoothing, torch.is_grad_enabled()
+        )
     return sums

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from seqcli.nn.packing import RealPacking
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -19,6 +21,11 @@ class Reading:
     def reversal_BS(self) -> Tensor:  # noqa: N802  # a tensor's name ends in its axes
         """The index that reverses each sentence; computed once for all layers."""
         return reversal_of(self.mask_BS)
+
+    @cached_property
+    def packing(self) -> RealPacking:
+        """The order of the steps of layers that run step by step; made once for all layers."""
+        return RealPacking(self.mask_BS)
 
 
 def reversal_of(mask_BS: Tensor) -> Tensor:

@@ -5,8 +5,6 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
-from seqcli.nn.masks import Reading
-
 
 class Packing(ABC):
     """A batch as a row for each of its N tokens: those of the first step, then of the second.
@@ -34,14 +32,9 @@ class Packing(ABC):
         """Return states_BH of the last token of each row, in the order of the batch."""
 
 
-def packing_of(inputs_BSE: Tensor, reading: Reading | None) -> Packing:
-    """Return the packing of a batch: of its real tokens, or of all where no reading tells them."""
-    if reading is None:
-        return _Whole(len(inputs_BSE), inputs_BSE.shape[1])
-    return _RealTokens(reading.mask_BS)
+class WholePacking(Packing):
+    """All tokens, padding too."""
 
-
-class _Whole(Packing):
     def __init__(self, batch_size: int, num_steps: int) -> None:
         self.sizes = [batch_size] * num_steps
 
@@ -59,8 +52,11 @@ class _Whole(Packing):
         return states_NH[-self.sizes[-1] :]
 
 
-class _RealTokens(Packing):
-    """The longest row comes first. On CUDA this waits for the device once, to learn the sizes."""
+class RealPacking(Packing):
+    """The real tokens, which come first in each row; the longest row is first in each step.
+
+    On CUDA this waits for the device, to learn the sizes.
+    """
 
     def __init__(self, mask_BS: Tensor) -> None:
         self._shape = mask_BS.shape
@@ -70,7 +66,7 @@ class _RealTokens(Packing):
         places_SB = self._rows_B * mask_BS.shape[1] + step_S1
         self._places_N = places_SB[mask_BS[self._rows_B].T]
         sizes_S = mask_BS.sum(0)
-        self.sizes = sizes_S[sizes_S > 0].tolist()
+        self.sizes = [size for size in sizes_S.tolist() if size]
         before_S = sizes_S.cumsum(0) - sizes_S
         last_B = before_S[lengths_B - 1] + self._rows_B.argsort()
         self._last_B = last_B.clamp(max=len(self._places_N) - 1)  # an empty row has no last token

@@ -1,6 +1,7 @@
 """What a training needs to know of its task, and the passes over a validation set."""
 
 import itertools
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -17,6 +18,8 @@ from seqcli.tokenizers import Tokenizer
 from seqcli.training.report import Sample, Validation
 from seqcli.translator import Translator
 
+log = logging.getLogger(__name__)
+
 R = TypeVar("R", bound=Recipe)
 M = TypeVar("M", bound=nn.Module)
 
@@ -30,6 +33,7 @@ class Task(ABC, Generic[R, M]):
     unit: ClassVar[str] = "target token"  # what its loss is counted in
     command: ClassVar[str] = "translate"  # what its models are used by
     metrics: ClassVar[tuple[str, ...]] = ("bleu", "chrf", "ter")  # that a test set is scored by
+    roles: ClassVar[tuple[tuple[str, ...], ...]]  # of its tokenizers: in order, all ways there are
 
     def __init__(self, recipe: R, tokenizers: Mapping[str, Tokenizer]) -> None:
         self.recipe = recipe
@@ -109,6 +113,15 @@ class Task(ABC, Generic[R, M]):
         return self._scored_validation(model, *text)
 
     def _loss_validation(self, model: M, dataset: Dataset) -> Callable[[], Validation]:
+        if dataset.num_empty or dataset.num_long:
+            log.warning(
+                "left out of the validation text: %d empty %s, %d with more than %d tokens "
+                "(data.max_length)",
+                dataset.num_empty,
+                self.noun,
+                dataset.num_long,
+                self.recipe.data.max_length,
+            )
         batches = self.batches(dataset, epoch=0)
 
         def validate() -> Validation:

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 class LabellingTask(Task[R, T], Generic[R, T]):
     """From the lines of a file to the labels in those of another."""
 
+    roles: ClassVar[tuple[tuple[str, ...], ...]] = (("source", "target"),)
     per_token: ClassVar[bool]  # whether a label belongs to a token or to a whole text
 
     def __init__(self, recipe: R, tokenizers: Mapping[str, Tokenizer]) -> None:

@@ -20,6 +20,7 @@ class LanguageModelingTask(Task[LanguageModelRecipe, LanguageModel]):
     """Each line of a text is a sentence of its own."""
 
     noun: ClassVar[str] = "lines"
+    roles: ClassVar[tuple[tuple[str, ...], ...]] = (("shared",),)
     unit: ClassVar[str] = "token"
     command: ClassVar[str] = "score"  # `generate` is the other one
 

@@ -52,8 +52,9 @@ class TaggingTask(LabellingTask[TaggingRecipe, Tagger]):
         return split_words(line)
 
     def test_metrics(self) -> tuple[str, ...]:
-        """Return the metrics for a test set: those of spans only if the tags mark spans."""
-        spans = any(label.startswith("B-") for label in self.labels.labels)
+        """Return the metrics for a test set: that of spans if tags mark them or it is asked for."""
+        chosen = self.recipe.evaluation.metric == "span-f1"
+        spans = chosen or any(label.startswith(("B-", "I-")) for label in self.labels.labels)
         return tuple(name for name in super().test_metrics() if spans or name != "span-f1")
 
     def build_model(self) -> Tagger:

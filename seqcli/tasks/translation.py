@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import ClassVar
 
 import msgspec
 from torch import Tensor, nn
@@ -22,6 +23,8 @@ SHARE_WITHIN_LENGTH_RATIO = 0.999  # of the training pairs; the rest are likely 
 
 class TranslationTask(Task[TranslationRecipe, Seq2Seq]):
     """From the lines of one file to those of another."""
+
+    roles: ClassVar[tuple[tuple[str, ...], ...]] = (("shared",), ("source", "target"))
 
     @classmethod
     def learn_tokenizers(cls, recipe: TranslationRecipe, text: Text) -> dict[str, Tokenizer]:

@@ -1,6 +1,7 @@
 """One piece for each label: what a classifier or a tagger chooses from."""
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import ClassVar, Self
 
 from seqcli.errors import DataError
@@ -39,7 +40,7 @@ class LabelTokenizer(DictionaryTokenizer):
                 )
         return cls.train(labels, TokenizerConfig(byte_fallback=False))
 
-    @property
+    @cached_property
     def labels(self) -> tuple[str, ...]:
         """All labels; the id of the one at place 0 is `len(SPECIAL_PIECES)`."""
         pieces = self.vocabulary.pieces[len(SPECIAL_PIECES) :]
@@ -47,8 +48,11 @@ class LabelTokenizer(DictionaryTokenizer):
 
     def ids_of(self, labels: Iterable[str]) -> list[int]:
         """The id of each label, UNK for one that is not known."""
-        ids = {label: index for index, label in enumerate(self.labels, start=len(SPECIAL_PIECES))}
-        return [ids.get(label, UNK) for label in labels]
+        return [self._label_ids.get(label, UNK) for label in labels]
+
+    @cached_property
+    def _label_ids(self) -> dict[str, int]:
+        return {label: index for index, label in enumerate(self.labels, start=len(SPECIAL_PIECES))}
 
     def _split(self, text: str) -> list[str]:
         return [text]

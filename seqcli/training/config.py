@@ -18,7 +18,7 @@ class TrainingConfig(Config):
     """How a model is trained: the section `training` of a recipe."""
 
     epochs: int = 30
-    batch_tokens: int = 2000  # target tokens a batch, padding included
+    batch_tokens: int = 2000  # target tokens a batch with padding; at most twice as many are read
     learning_rate: float = 2e-3  # at the peak
     schedule: str = "cosine"
     warmup_steps: int = 400  # at most an eighth of all steps

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqcli.data.batch import source_tensors
-from seqcli.decoding import labelling
+from seqcli.decoding import grouping, labelling
 from seqcli.decoding.labelling import TextClassifier
 from seqcli.translator import Translation, Translator
 from tests.tasks.labellers import classification, tagging
@@ -57,7 +57,7 @@ def test_a_line_is_labelled_as_if_it_were_alone(
     labeller: Translator, tokens: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = [translation for line in LINES for translation in labeller.translate([line])]
-    monkeypatch.setattr(labelling, "TOKENS_AT_A_TIME", tokens)
+    monkeypatch.setattr(grouping, "TOKENS_AT_A_TIME", tokens)
     monkeypatch.setattr(labelling, "LINES_AT_A_TIME", 5)
     together = list(labeller.translate(iter(LINES)))
     assert [translation.source for translation in together] == LINES

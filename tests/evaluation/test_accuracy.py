@@ -21,8 +21,8 @@ def test_accuracy_is_the_share_of_lines_that_are_in_the_set_of_their_answers(
 ) -> None:
     right = 0
     for hypothesis, first, second in lines:
-        answers = {first.rstrip(" ")} | ({second.rstrip(" ")} if second else set())
-        right += hypothesis.rstrip(" ") in answers
+        answers = {first.strip(" ")} | ({second.strip(" ")} if second else set())
+        right += hypothesis.strip(" ") in answers
     hypotheses, first_list, second_list = zip(*lines, strict=True)
     assert accuracy(hypotheses, first_list, second_list) == pytest.approx(100 * right / len(lines))
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from seqcli.nn.masks import Reading
-from seqcli.nn.packing import packing_of
+from seqcli.nn.packing import Packing, WholePacking
 from tests.nn.padding import mask_of
 
 LENGTHS = [2, 5, 1, 5]
@@ -26,9 +26,14 @@ def lengths_of(name: str) -> list[int]:
     return [STEPS] * 4 if name == "none" else LENGTHS
 
 
+def packing_of(name: str) -> Packing:
+    reading = READINGS[name]
+    return reading.packing if reading else WholePacking(4, STEPS)
+
+
 @each_reading
 def test_each_step_holds_the_tokens_of_its_place_and_the_rows_of_the_step_before(name: str) -> None:
-    packing = packing_of(tokens_BSH(), READINGS[name])
+    packing = packing_of(name)
     rows_before = list(range(4))
     row_B = packing.arrange(torch.arange(4.0).unsqueeze(1))[:, 0]
     for place, tokens_NH in enumerate(packing.pack(tokens_BSH()).split(packing.sizes)):
@@ -42,14 +47,14 @@ def test_each_step_holds_the_tokens_of_its_place_and_the_rows_of_the_step_before
 
 @each_reading
 def test_no_step_is_empty(name: str) -> None:
-    packing = packing_of(tokens_BSH(), READINGS[name])
+    packing = packing_of(name)
     assert len(packing.sizes) == max(lengths_of(name))
     assert sum(packing.sizes) == sum(lengths_of(name))
 
 
 @each_reading
 def test_unpacked_tokens_are_where_they_were_and_padding_is_zero(name: str) -> None:
-    packing = packing_of(tokens_BSH(), READINGS[name])
+    packing = packing_of(name)
     mask_BS = torch.arange(STEPS) < torch.tensor(lengths_of(name)).unsqueeze(1)
     given_BSH = tokens_BSH()
     unpacked_BSH = packing.unpack(packing.pack(given_BSH))
@@ -60,6 +65,6 @@ def test_unpacked_tokens_are_where_they_were_and_padding_is_zero(name: str) -> N
 
 @each_reading
 def test_the_last_token_of_each_row_is_found(name: str) -> None:
-    packing = packing_of(tokens_BSH(), READINGS[name])
+    packing = packing_of(name)
     expected = [[row, length - 1] for row, length in enumerate(lengths_of(name))]
     assert packing.last(packing.pack(tokens_BSH())).tolist() == expected

@@ -76,8 +76,8 @@ def test_the_validation_score_is_that_of_the_predicted_labels() -> None:
     task = classification()
     model = task.build_model()
     predicted = [answer.text for answer in task.predictor(model).translate(REVIEWS[0])]
-    expected = METRICS["accuracy"]().compute(predicted, [list(map(str.strip, REVIEWS[1]))])
-    validation = task.validation(model, (REVIEWS[0], list(map(str.strip, REVIEWS[1]))))()
+    expected = METRICS["accuracy"]().compute(predicted, [REVIEWS[1]])
+    validation = task.validation(model, (REVIEWS[0], REVIEWS[1]))()
     assert (validation.metric, validation.score) == (expected.name, expected.value)
 
 

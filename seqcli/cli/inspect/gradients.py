@@ -130,7 +130,6 @@ def show_gradients(
     lines = read_parallel(*files)
     loaded = [load_network(model) for model in models]
     _require_one_task(loaded, files)
-    loaded[0].task.check(lines, [str(file) for file in files])
     flows = []
     for name, model in zip(models, loaded, strict=True):
         with nullcontext() if quiet else status(f"measuring {name}"):
@@ -143,6 +142,7 @@ def show_gradients(
                     untrained=untrained,
                     seed=seed,
                     name=name,
+                    names=[str(file) for file in files],
                 )
             )
     destination.write(GradientFlows(flows), as_text=_as_text, draw=_draw)
