@@ -8,6 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from seqcli.api.check import CleanedText, TextReport, check_files, check_text, clean_files
+    from seqcli.api.curves import TrainingCurves, training_curves
     from seqcli.api.evaluate import Evaluation, evaluate_files, evaluate_model, score_lines
     from seqcli.api.generate import continue_lines, generate_lines, load_generator
     from seqcli.api.label import load_classifier, load_tagger
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from seqcli.api.systems import load_system
     from seqcli.api.tokenize import load_tokenizer, train_tokenizer
     from seqcli.api.train import dry_run, train
+    from seqcli.api.train_seeds import ScoreOfSeeds, train_seeds
     from seqcli.api.translate import load_translator, translate_lines
     from seqcli.errors import SeqcliError
     from seqcli.evaluation import LengthBucket, Score
@@ -25,17 +28,24 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "CleanedText",
     "Evaluation",
     "Hypothesis",
     "LengthBucket",
     "Recipe",
     "Score",
+    "ScoreOfSeeds",
     "SeqcliError",
+    "TextReport",
     "Tokenizer",
     "TokenizerConfig",
+    "TrainingCurves",
     "Translation",
     "Translator",
     "__version__",
+    "check_files",
+    "check_text",
+    "clean_files",
     "continue_lines",
     "dry_run",
     "evaluate_files",
@@ -52,11 +62,21 @@ __all__ = [
     "score_lines",
     "score_text",
     "train",
+    "train_seeds",
     "train_tokenizer",
+    "training_curves",
     "translate_lines",
 ]
 
 _MODULES = {
+    "seqcli.api.check": (
+        "CleanedText",
+        "TextReport",
+        "check_files",
+        "check_text",
+        "clean_files",
+    ),
+    "seqcli.api.curves": ("TrainingCurves", "training_curves"),
     "seqcli.api.evaluate": ("Evaluation", "evaluate_files", "evaluate_model", "score_lines"),
     "seqcli.api.generate": ("continue_lines", "generate_lines", "load_generator"),
     "seqcli.api.label": ("load_classifier", "load_tagger"),
@@ -64,6 +84,7 @@ _MODULES = {
     "seqcli.api.systems": ("load_system",),
     "seqcli.api.tokenize": ("load_tokenizer", "train_tokenizer"),
     "seqcli.api.train": ("dry_run", "train"),
+    "seqcli.api.train_seeds": ("ScoreOfSeeds", "train_seeds"),
     "seqcli.api.translate": ("load_translator", "translate_lines"),
     "seqcli.errors": ("SeqcliError",),
     "seqcli.evaluation": ("LengthBucket", "Score"),

@@ -1,6 +1,5 @@
 """A recipe: everything that a training is made of, as one typed struct."""
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -17,67 +16,20 @@ from seqcli.config import (
     override,
     read_toml,
     require_one_of,
-    require_positive,
-    require_probability,
 )
+from seqcli.data.config import DataConfig, TextDataConfig
+from seqcli.data.corpora import corpora_of
 from seqcli.decoding.neural_translator import DecodingConfig
 from seqcli.decoding.sampling import GenerationConfig
 from seqcli.errors import ConfigError, UsageError
 from seqcli.evaluation import METRICS
 from seqcli.text.lines import STDIN, name_of, read_lines
+from seqcli.text.parallel import is_table
 from seqcli.tokenizers import DICTIONARIES, TokenizerConfig
 from seqcli.training.config import TrainingConfig
 
 LARGEST_SEED = 2**32 - 1
-SURROGATE = re.compile("[\ud800-\udfff]")  # a byte of a name that is not UTF-8, as Python has it
 LOSS = "loss"  # the one selection metric that needs no translation
-
-
-class DataConfig(Config):
-    """Where the text is: the section `data` of a recipe. A text is a source and a target file."""
-
-    files: ClassVar[tuple[str, ...]] = ("source", "target")  # that each text is made of
-
-    train: tuple[str, ...] = ()
-    valid: tuple[str, ...] = ()  # none: some lines are taken out of the training text
-    test: tuple[str, ...] = ()  # scored once the training is over
-    source_vectors: str | None = None  # word2vec, fastText or GloVe: what embeddings start from
-    target_vectors: str | None = None
-    max_length: int = 200  # tokens; longer lines are left out of training, and counted
-    subword_sampling: float = 0.0  # 0: none; unigram: varies most near 0; bpe: near 1
-
-    def __post_init__(self) -> None:
-        for name in ("train", "valid", "test"):
-            files = getattr(self, name)
-            if len(files) not in (0, len(self.files)):
-                one = len(self.files) == 1
-                raise ConfigError(
-                    f"data.{name} must name {'one file' if one else 'two files, source and target'}"
-                    f", not {len(files)}",
-                    why="this architecture learns from "
-                    + ("text alone" if one else "lines and what belongs to each of them"),
-                    fix=f"Give --{name}{'-text FILE' if one else ' SOURCE TARGET'}",
-                )
-            _require_utf8_names(name, *files)
-        for name in ("source_vectors", "target_vectors"):
-            _require_utf8_names(name, getattr(self, name) or "")
-        require_positive("data.max_length", self.max_length)
-        require_probability("data.subword_sampling", self.subword_sampling)
-
-
-def _require_utf8_names(key: str, *files: str) -> None:
-    if SURROGATE.search("".join(files)):
-        raise ConfigError(
-            f"data.{key} has a file whose name is not UTF-8: {files}",
-            why="the names are stored with the model, as UTF-8",
-            fix="Rename the file, or give a link to it",
-        )
-
-
-class TextDataConfig(DataConfig):
-    """The same where there is text alone, in one file."""
-
-    files: ClassVar[tuple[str, ...]] = ("text",)
 
 
 class EvaluationConfig(Config):
@@ -334,10 +286,11 @@ def resolve_recipe(
 ) -> Recipe:
     """Build the recipe of a training: file or sizes from the data, then files, seed, assignments.
 
-    `files` maps "train", "valid" and "test" to a source and a target file, or to a file of text
-    where the architecture reads text alone. Without a recipe file the sizes are chosen from the
-    number of training lines. Where each side has a tokenizer of its own, embeddings are tied on the
-    target side alone, unless the recipe says otherwise.
+    `files` maps "train", "valid" and "test" to files as the section `data` has them: a source and a
+    target file, tables of both, or a file of text where the architecture reads text alone. Without
+    a recipe file the sizes are chosen from the number of training lines. Where each side has a
+    tokenizer of its own, embeddings are tied on the target side alone, unless the recipe says
+    otherwise.
     Raises ConfigError, UsageError and DataError.
     """
     values = {} if recipe_path is None else read_toml(recipe_path)
@@ -345,8 +298,11 @@ def resolve_recipe(
         values = {**values, "architecture": architecture}
     kind = recipe_kind(override(values, _of_architecture(assignments), Recipe))
     override(values, assignments, kind)  # finds fault with keys before text is read
+    if issubclass(kind, LanguageModelRecipe):
+        _require_text_alone(files)
     if recipe_path is None and "train" in files:
-        values |= kind.sizes_for(_count_lines(files["train"][0]))
+        corpora = corpora_of(files["train"], min(2, len(files["train"]))) or []
+        values |= kind.sizes_for(sum(_count_lines(corpus.files[0]) for corpus in corpora))
     if seed is not None:
         values = {**values, "seed": seed}
     values = _with_section(values, "data", settings=files)
@@ -362,6 +318,17 @@ def resolve_recipe(
             "data.train in the recipe",
         )
     return recipe
+
+
+def _require_text_alone(files: Mapping[str, tuple[str, ...]]) -> None:
+    for name, named in files.items():
+        if len(named) > 1 or is_table(named[0]):
+            raise UsageError(
+                f"{' and '.join(named)}: a language model has no pairs to learn from",
+                why="it would take both sides for text of one kind",
+                fix=f"Give --{name}-text FILE; several files of text go into data.{name} of a "
+                "recipe",
+            )
 
 
 def _of_architecture(assignments: Sequence[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """Tell how probable lines of text are to a trained language model."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 
@@ -32,7 +32,7 @@ def score_text(scorer: TextScorer, path: str) -> Iterator[LineScore]:
         yield from scorer.score(group)
 
 
-def perplexity_of(scorer: TextScorer, lines: list[str]) -> BundleScore:
+def perplexity_of(scorer: TextScorer, lines: Iterable[str]) -> BundleScore:
     """Return the perplexity of a test set, as a model's folder records it."""
     total = TextScore()
     for line in scorer.score(lines):

@@ -1,8 +1,11 @@
 """Train a model by a recipe, go on with a training that was stopped, or say what would be done."""
 
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from statistics import fmean
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -12,7 +15,14 @@ from seqcli.api.evaluate import score_lines
 from seqcli.api.pretrained_vectors import load_vectors, require_fitting_vectors, vector_files
 from seqcli.api.score import load_scorer, perplexity_of
 from seqcli.api.systems import load_system
-from seqcli.api.training_folder import check_folder, fingerprint, make_folder, reopen_folder
+from seqcli.api.training_folder import (
+    changed_settings,
+    check_folder,
+    fingerprint,
+    make_folder,
+    open_folder,
+    reopen_folder,
+)
 from seqcli.api.training_text import read_test_text, read_training_text
 from seqcli.architectures.description import ModelDescription, describe_model
 from seqcli.bundle import (
@@ -29,15 +39,18 @@ from seqcli.bundle import (
     write_model,
 )
 from seqcli.data.dataset import Text
-from seqcli.errors import ConfigError
+from seqcli.data.prepared_folder import PREPARED, preparing
+from seqcli.data.stored_text import StoredText
 from seqcli.evaluation import METRICS
 from seqcli.experiment import LOSS, Recipe
 from seqcli.tasks import TASKS, Task
 from seqcli.tokenizers import Tokenizer
 from seqcli.training.capacity import require_capacity
-from seqcli.training.checkpoint import STATE_FILE, CheckpointFolder
+from seqcli.training.checkpoint import CheckpointFolder
+from seqcli.training.distributed import Processes, choose_device, joined_processes
+from seqcli.training.log import LOG, TrainingLog
 from seqcli.training.memory import bound_kernel_cache, keep_freed_memory
-from seqcli.training.precision import choose_precision
+from seqcli.training.precision import choose_precision, compute_exactly
 from seqcli.training.report import QuietReporter, Reporter, ValidationReport
 from seqcli.training.trainer import Trainer
 
@@ -49,6 +62,7 @@ def train(
     reporter: Reporter | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    override: bool = False,
     device: str = "auto",
     threads: int | None = None,
 ) -> Facts:
@@ -56,37 +70,80 @@ def train(
 
     Each new best model is written at once, so that the folder can be used while the training goes
     on. Without a `reporter` nothing is said. Raises Interrupted after Ctrl-C, when all is saved to
-    go on with `resume`.
+    go on with `resume`; with `override` that takes a recipe with other settings of the training.
     """
-    reporter = reporter or QuietReporter()
-    chosen_device = _set_up(device, threads)
-    goes_on = check_folder(output, recipe, resume=resume, overwrite=overwrite)
-    has_state = goes_on and (output / TRAINING / STATE_FILE).is_file()
+    start = time.monotonic()
+    chosen_device = _set_up(recipe, device, threads)
+    with joined_processes(chosen_device) as processes, ExitStack() as opened:
+        if not processes.is_first or reporter is None:
+            reporter = QuietReporter()
+        goes_on = processes.from_first(
+            lambda: opened.enter_context(
+                open_folder(output, recipe, resume=resume, overwrite=overwrite, override=override)
+            )
+        )
+        run = _Run(reporter, chosen_device, processes, start)
+        return _train_in(output, recipe, run, goes_on=goes_on)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What a training has of this process, beside its recipe."""
+
+    reporter: Reporter
+    device: torch.device
+    processes: Processes = field(default_factory=Processes)
+    start: float | None = None  # its moment, by `time.monotonic`
+
+
+def _train_in(output: Path, recipe: Recipe, run: _Run, *, goes_on: bool) -> Facts:
+    """Train in the folder `output`, which is open, anew or from where the training in it stands.
+
+    Of several processes the first alone writes, and the others follow it.
+    """
+    log = TrainingLog(output / TRAINING / LOG, run.reporter)
+    if run.processes.is_first:
+        run = replace(run, reporter=log)
+    reporter, processes = run.reporter, run.processes
+    has_state = goes_on and processes.from_first(
+        lambda: CheckpointFolder(output / TRAINING).has_state
+    )
     if not has_state:
         require_fitting_vectors(recipe)
     task = TASKS[recipe.task]
-    training_text, validation_text = read_training_text(recipe, task, reporter)
-    mark = fingerprint(*training_text, *validation_text)
-    test_text = read_test_text(recipe, task)
-    if goes_on:
-        reopen_folder(output, mark)
-        tokenizers = load_tokenizers(output)
-    else:
-        tokenizers = task.learn_tokenizers(recipe, training_text)
-    training = _Training(recipe, training_text, tokenizers, reporter, chosen_device)
-    if not has_state:
-        training.load_vectors()
-    trainer = training.prepare(validation_text, output)
-    if not goes_on:  # only now: whatever is wrong with the data has come to light
-        make_folder(output, recipe, tokenizers, mark)
-    elif trainer.resume():
-        reporter.message("going on where the training was stopped")
-    trainer.train()
-    if test_text is not None:
-        training.test(test_text, output)
-    facts = read_facts(output)
-    write_card(output, facts, training.model_facts(), command=task.command)
-    return facts
+    with preparing(output / TRAINING / PREPARED) as prepared:
+        with processes.first_goes_ahead():
+            text = read_training_text(recipe, task, prepared, reporter)
+        mark = fingerprint((text.stored.digest,), *text.validation)
+        test_text = read_test_text(recipe, task)
+        tokenizers = processes.from_first(
+            lambda: (
+                _reopen(output, recipe, mark, reporter)
+                if goes_on
+                else task.learn_tokenizers(recipe, text.stored.kept_lines)
+            )
+        )
+        with processes.first_goes_ahead():
+            training = _Training(recipe, text.stored, tokenizers, run)
+        if not has_state:
+            training.load_vectors()
+        trainer = training.prepare(text.validation, output)
+        if not goes_on:  # only now: whatever is wrong with the data has come to light
+            processes.from_first(lambda: make_folder(output, recipe, tokenizers, mark))
+        elif trainer.resume():
+            reporter.message("going on where the training was stopped")
+        if processes.is_first:
+            log.go_on(step=trainer.step, epochs=trainer.epochs)
+    is_over = trainer.train()
+    return processes.from_first(lambda: training.finish(output, test_text if is_over else None))
+
+
+def _reopen(output: Path, recipe: Recipe, mark: str, reporter: Reporter) -> dict[str, Tokenizer]:
+    """Make ready to go on in the folder; return the tokenizers that are in it."""
+    for key, values in changed_settings(output, recipe).items():
+        reporter.message(f"going on with another {key}: {values}")
+    reopen_folder(output, recipe, mark)
+    return load_tokenizers(output)
 
 
 def dry_run(
@@ -103,35 +160,28 @@ def dry_run(
     Whatever is wrong with recipe, data or (if it is given) `output` comes to light as in `train`.
     """
     reporter = reporter or QuietReporter()
-    chosen_device = _set_up(device, threads)
+    run = _Run(reporter, _set_up(recipe, device, threads))
     if output is not None:
         check_folder(output, recipe, resume=False, overwrite=overwrite)
     require_fitting_vectors(recipe)
     task = TASKS[recipe.task]
-    training_text, validation_text = read_training_text(recipe, task, reporter)
-    read_test_text(recipe, task)
-    tokenizers = task.learn_tokenizers(recipe, training_text)
-    training = _Training(recipe, training_text, tokenizers, reporter, chosen_device)
-    training.load_vectors()
-    return training.facts(validation_text)
+    with TemporaryDirectory() as folder, preparing(Path(folder)) as prepared:
+        text = read_training_text(recipe, task, prepared, reporter)
+        read_test_text(recipe, task)
+        tokenizers = task.learn_tokenizers(recipe, text.stored.kept_lines)
+        training = _Training(recipe, text.stored, tokenizers, run)
+        training.load_vectors()
+        return training.facts(text.validation)
 
 
-def _set_up(device: str, threads: int | None) -> torch.device:
-    """Set memory and threads of this process for training, and resolve the device."""
+def _set_up(recipe: Recipe, device: str, threads: int | None) -> torch.device:
+    """Set memory, threads and exactness of this process for training, and resolve the device."""
     keep_freed_memory()
     bound_kernel_cache()
     if threads is not None:
         torch.set_num_threads(threads)
+    compute_exactly(recipe.training.deterministic)
     return choose_device(device)
-
-
-def choose_device(device: str) -> torch.device:
-    """Resolve "auto", "cpu" or "cuda"; ConfigError where there is no such device."""
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("there is no CUDA device here", fix="Use --device auto or cpu")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(device)
 
 
 class _Training:
@@ -140,21 +190,21 @@ class _Training:
     def __init__(
         self,
         recipe: Recipe,
-        text: Text,
+        text: StoredText,
         tokenizers: dict[str, Tokenizer],
-        reporter: Reporter,
-        device: torch.device,
+        run: _Run,
     ) -> None:
         kind = TASKS[recipe.task]
         task = kind(recipe, tokenizers)
-        self._dataset = task.dataset(text, sampled=True)
+        self._dataset = task.training_dataset(text, tell=run.reporter.message)
         self._recipe: Recipe = task.fitted_recipe(self._dataset)
         self._task: Task[Any, Any] = kind(self._recipe, tokenizers)
-        self._reporter = reporter
-        self._device = device
-        require_capacity(self._task.build_model, self._recipe.model, device)
+        self._run = run
+        self._reporter = run.reporter
+        self._device = run.device
+        require_capacity(self._task.build_model, self._recipe.model, run.device)
         torch.manual_seed(recipe.seed)
-        self._model = self._task.build_model().to(device)
+        self._model = self._task.build_model().to(run.device)
 
     def load_vectors(self) -> None:
         """Let the embeddings start from the pretrained vectors that the recipe names."""
@@ -169,12 +219,21 @@ class _Training:
             self._model,
             recipe.training,
             batches=partial(self._task.batches, self._dataset),
-            loss=partial(self._task.loss, self._model, smoothing=recipe.training.label_smoothing),
+            loss=partial(
+                self._task.loss,
+                self._model,
+                smoothing=recipe.training.label_smoothing,
+                consistency=recipe.training.consistency,
+            ),
             validate=self._task.validation(self._model, validation_text),
             publish=partial(self._publish, output),
+            metric=metric,
             higher_is_better=metric != LOSS and METRICS[metric].higher_is_better,
             checkpoints=CheckpointFolder(output / TRAINING),
             reporter=self._reporter,
+            seed=recipe.seed,
+            processes=self._run.processes,
+            start=self._run.start,
         )
 
     def facts(self, validation_text: Text) -> dict[str, str]:
@@ -186,8 +245,8 @@ class _Training:
         return {
             self._task.noun: f"{len(self._dataset):,} to train on, {len(validation_text[0]):,} to "
             "validate on",
-            "left out": self._left_out() or "none",
-            "lengths": self._description().lengths(*self._mean_lengths()),
+            "left out": self._dataset.losses or "none",
+            "lengths": self._description().lengths(*self._dataset.mean_lengths()),
             "vocabulary": self._vocabulary_sizes(),
             **self.model_facts(),
             "precision": f"{dtype} on {self._device.type}{probed}",
@@ -200,12 +259,20 @@ class _Training:
             f"{side} vectors": f"start from {path}"
             for side, path in vector_files(self._recipe).items()
         }
-        return self._description().facts(*self._mean_lengths()) | vectors
+        return self._description().facts(*self._dataset.mean_lengths()) | vectors
 
     def _description(self) -> ModelDescription:
         return describe_model(self._model, self._recipe.model, self._device.type)
 
-    def test(self, text: Text, output: Path) -> None:
+    def finish(self, output: Path, test_text: Text | None) -> Facts:
+        """Score the model on the test set, if there is one, and write its card."""
+        if test_text is not None:
+            self._test(test_text, output)
+        facts = read_facts(output)
+        write_card(output, facts, self.model_facts(), command=self._task.command)
+        return facts
+
+    def _test(self, text: Text, output: Path) -> None:
         """Score the model as it was written on the test set, and record the scores."""
         scores = self._test_scores(text, output)
         for score in scores:
@@ -228,22 +295,12 @@ class _Training:
         """Say what is trained on what, so that every choice made for the user is seen."""
         say = self._reporter.message
         say(f"{len(self._dataset)} training {self._task.noun}")
-        if left_out := self._left_out():
-            say(f"left out: {left_out}")
+        if self._dataset.losses:
+            say(f"left out: {self._dataset.losses}")
         say(f"vocabulary: {self._vocabulary_sizes()}")
         parameters = count_parameters(self._model)
         say(f"model: {parameters:,} parameters, {self._recipe.model.summary()}")
         say(f"training: {self._length_of_training()}")
-
-    def _left_out(self) -> str:
-        """Say how many pairs are left out, and why; nothing where none is."""
-        empty, long = self._dataset.num_empty, self._dataset.num_long
-        if not empty and not long:
-            return ""
-        return (
-            f"{empty} {self._task.noun} with an empty side, {long} with more than "
-            f"{self._recipe.data.max_length} tokens (data.max_length)"
-        )
 
     def _vocabulary_sizes(self) -> str:
         tokenizers = self._task.tokenizers
@@ -252,15 +309,10 @@ class _Training:
 
     def _length_of_training(self) -> str:
         training = self._recipe.training
-        return f"{training.epochs} epochs, batches of {training.batch_tokens} tokens"
-
-    def _mean_lengths(self) -> tuple[float, float]:
-        """Tokens of a source and of a target, the mark of the end included."""
-        examples = self._dataset.best_examples
-        return (
-            fmean(len(example.source) + 1 for example in examples),
-            fmean(len(example.target) + 1 for example in examples),
-        )
+        size = f"{training.batch_tokens} tokens"
+        if training.batch_sentences:
+            size = f"{training.batch_sentences} {self._task.noun}"
+        return f"{training.epochs} epochs, batches of {size}"
 
     def _publish(self, output: Path, report: ValidationReport) -> None:
         """Write the model as it is now."""

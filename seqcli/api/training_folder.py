@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -18,26 +19,61 @@ from seqcli.bundle import (
     save_tokenizers,
 )
 from seqcli.config import read_toml, to_toml
+from seqcli.data.config import SURROGATE
+from seqcli.data.prepared_folder import PREPARED
 from seqcli.errors import ConfigError, DataError, OutputError, UsageError
-from seqcli.experiment import SURROGATE, Recipe, recipe_from
+from seqcli.experiment import Recipe, recipe_from
 from seqcli.text.lines import UNFINISHED, write_atomically
 from seqcli.tokenizers import Tokenizer
+from seqcli.training.checkpoint import CheckpointFolder
+from seqcli.training.lock import LOCK, locked
 
 TEXT = "text.sha256"  # in the folder of the training's state
+OVERRIDABLE = ("training.", "evaluation.", "decoding.")  # what a training may go on with anew
+FREE = ("training.max_minutes",)  # what changes when it ends for now, but not what comes of it
+FIXED = (  # all the same, as the state is made of them: it stands at a batch of an epoch
+    "training.batch_tokens",
+    "training.batch_sentences",
+    "training.accumulate",
+)
 
 
-def check_folder(output: Path, recipe: Recipe, *, resume: bool, overwrite: bool) -> bool:
+@contextmanager
+def open_folder(
+    output: Path, recipe: Recipe, *, resume: bool, overwrite: bool, override: bool
+) -> Iterator[bool]:
+    """Check the folder as `check_folder` does, and keep other trainings out of it in the block.
+
+    Gives whether there is a training to go on with. A folder that has nothing in it at the end is
+    removed again. Raises OutputError, also if another training is at work in it.
+    """
+    how = {"resume": resume, "overwrite": overwrite, "override": override}
+    check_folder(output, recipe, **how)
+    training = output / TRAINING
+    made = [folder for folder in (training, *training.parents) if not folder.exists()]
+    try:
+        training.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot make the folder {output}: {error.strerror}",
+            fix="Choose a folder that you may write to",
+        ) from error
+    with locked(training):
+        try:
+            yield check_folder(output, recipe, **how)  # once more: now nobody else changes it
+        finally:
+            _remove_if_empty(training, made)
+
+
+def check_folder(
+    output: Path, recipe: Recipe, *, resume: bool, overwrite: bool, override: bool = False
+) -> bool:
     """Return whether there is a training to go on with; touch nothing.
 
     Raises OutputError where the folder holds what must not be replaced, and ConfigError where
-    `resume` is asked with another recipe.
+    `resume` is asked with another recipe, unless all that differs is what `override` may change.
     """
-    if resume and overwrite:
-        raise UsageError(
-            "--resume and --overwrite do not go together",
-            why="one goes on with what is there, the other deletes it",
-            fix="Give one of them",
-        )
+    _require_one_wish(resume=resume, overwrite=overwrite, override=override)
     if output.exists() and not output.is_dir():
         raise OutputError(f"{output} is a file", fix="Choose another name for the model's folder")
     if SURROGATE.search(f"{output} {output.resolve().name}"):
@@ -46,32 +82,45 @@ def check_folder(output: Path, recipe: Recipe, *, resume: bool, overwrite: bool)
             why="the name is stored with the model, as UTF-8",
             fix="Choose another name",
         )
-    stored = output / TRAINING / RECIPE
-    if resume and stored.is_file():
-        _require_same(recipe_from(read_toml(stored), origin=str(stored)), recipe)
+    if resume and _was_begun(output):
+        _require_permitted(changed_settings(output, recipe), override=override)
         return True
-    if output.exists() and any(output.iterdir()):
-        if not overwrite:
-            raise OutputError(
-                f"{output} exists already" + (", with no training to go on with" if resume else ""),
-                why="a training would mix its files with what is there",
-                fix="Choose another folder"
-                + ("" if resume else ", go on with --resume")
-                + ", or replace it with --overwrite",
-            )
-        if not ((output / FACTS).is_file() or stored.is_file()):
-            raise OutputError(
-                f"{output} is not a model's folder, so it is not overwritten",
-                why="--overwrite deletes what is in the folder, and this one holds other files",
-                fix="Choose another folder, or empty this one yourself",
-            )
-        _require_outside(output, recipe)
-        _require_nothing_else(output)
+    was_being_made = (output / TRAINING / RECIPE).is_file() and not _was_begun(output)
+    if _is_empty(output) or (resume and was_being_made):
+        return False
+    if not overwrite:
+        raise OutputError(
+            f"{output} exists already" + (", with no training to go on with" if resume else ""),
+            why="a training would mix its files with what is there",
+            fix="Choose another folder"
+            + ("" if resume else ", go on with --resume")
+            + ", or replace it with --overwrite",
+        )
+    if not ((output / FACTS).is_file() or (output / TRAINING / RECIPE).is_file()):
+        raise OutputError(
+            f"{output} is not a model's folder, so it is not overwritten",
+            why="--overwrite deletes what is in the folder, and this one holds other files",
+            fix="Choose another folder, or empty this one yourself",
+        )
+    _require_outside(output, recipe)
+    _require_nothing_else(output)
     return False
 
 
-def reopen_folder(output: Path, text: str) -> None:
-    """Make ready to go on in the folder that `check_folder` let pass.
+def changed_settings(output: Path, recipe: Recipe) -> dict[str, str]:
+    """Return what differs from the recipe of the training in `output`: both values, by key."""
+    stored = output / TRAINING / RECIPE
+    before = dict(_flat(recipe_from(read_toml(stored), origin=str(stored))))
+    now = dict(_flat(recipe))
+    return {
+        key: f"{before.get(key)!r} before, {now.get(key)!r} now"
+        for key in sorted(before.keys() | now.keys())
+        if before.get(key) != now.get(key) and key not in FREE
+    }
+
+
+def reopen_folder(output: Path, recipe: Recipe, text: str) -> None:
+    """Make ready to go on by `recipe` in the folder that `open_folder` let pass.
 
     `text` is the fingerprint of the text; DataError if that is not what the training began with.
     What a killed process left half-written is removed.
@@ -86,29 +135,29 @@ def reopen_folder(output: Path, text: str) -> None:
     for folder in (output, output / TRAINING):
         for path in folder.glob(UNFINISHED):
             path.unlink(missing_ok=True)
+    if changed_settings(output, recipe):
+        _write_recipe(output, recipe)
 
 
 def make_folder(
     output: Path, recipe: Recipe, tokenizers: Mapping[str, Tokenizer], text: str
 ) -> None:
-    """Make the folder, or empty the one that `check_folder` let pass. Raises OutputError.
+    """Empty the folder that `open_folder` let pass, and put in what all trainings begin with.
 
-    `text` is the fingerprint of the text. After a failure the folder, if there is one, is empty.
+    `text` is the fingerprint of the text. OutputError, after which the folder is empty.
     """
     try:
         _empty(output)
-        (output / TRAINING).mkdir(parents=True)
     except OSError as error:
         raise OutputError(
-            f"cannot make the folder {output}: {error.strerror}",
+            f"cannot delete what is in {output}: {error.strerror}",
             fix="Choose a folder that you may write to",
         ) from error
     try:
-        with write_atomically(output / TRAINING / RECIPE) as file:  # first: it marks it as ours
-            file.write(to_toml(recipe))
-        with write_atomically(output / TRAINING / TEXT) as file:
-            file.write(text)
+        _write_recipe(output, recipe)  # first: it marks the folder as ours
         save_tokenizers(output, tokenizers)
+        with write_atomically(output / TRAINING / TEXT) as file:  # last: now all is there
+            file.write(text)
     except BaseException:
         _empty(output)
         raise
@@ -124,12 +173,69 @@ def fingerprint(*texts: Sequence[str]) -> str:
     return digest.hexdigest()
 
 
-def _empty(folder: Path) -> None:
-    for path in folder.iterdir() if folder.is_dir() else ():
+def _was_begun(output: Path) -> bool:
+    """Whether there is a training, and not only the beginnings of a folder for one."""
+    training = output / TRAINING
+    is_made = (training / TEXT).is_file() or CheckpointFolder(training).has_state
+    return is_made and (training / RECIPE).is_file()
+
+
+def _is_empty(output: Path) -> bool:
+    """Whether there is nothing, or nothing but what a training killed at its very start leaves."""
+    if not output.exists():
+        return True
+    training = output / TRAINING
+    inside = list(training.iterdir()) if training.is_dir() else []
+    return {*output.iterdir()} <= {training} and all(
+        path.name in (LOCK, PREPARED) or path.match(UNFINISHED) for path in inside
+    )
+
+
+def _remove_if_empty(training: Path, made: Sequence[Path]) -> None:
+    """Remove the lock and the folders that were `made` for it, if nothing else came into them."""
+    with suppress(OSError):  # up to the first that is not empty, or cannot be removed
+        if {path.name for path in training.iterdir()} == {LOCK}:
+            (training / LOCK).unlink()
+            for folder in made:
+                folder.rmdir()
+
+
+def _write_recipe(output: Path, recipe: Recipe) -> None:
+    with write_atomically(output / TRAINING / RECIPE) as file:
+        file.write(to_toml(recipe))
+
+
+def _empty(output: Path) -> None:
+    """Delete all but the lock and the prepared text.
+
+    What tells that the folder is ours goes last: one may die here.
+    """
+    training = output / TRAINING
+    marks = (training / TEXT, output / FACTS, training / RECIPE)
+    for path in [*training.iterdir(), *output.iterdir()]:
+        if path in (training, training / LOCK, training / PREPARED, *marks):
+            continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink()
+    for path in marks:
+        path.unlink(missing_ok=True)
+
+
+def _require_one_wish(*, resume: bool, overwrite: bool, override: bool) -> None:
+    if resume and overwrite:
+        raise UsageError(
+            "--resume and --overwrite do not go together",
+            why="one goes on with what is there, the other deletes it",
+            fix="Give one of them",
+        )
+    if override and not resume:
+        raise UsageError(
+            "--override goes with --resume alone",
+            why="it lets a training go on with other settings; a new one takes any",
+            fix="Leave it out, add --resume, or replace a model with --overwrite",
+        )
 
 
 def _require_outside(output: Path, recipe: Recipe) -> None:
@@ -160,20 +266,25 @@ def _require_nothing_else(output: Path) -> None:
         )
 
 
-def _require_same(stored: Recipe, wanted: Recipe) -> None:
+def _require_permitted(changed: Mapping[str, str], *, override: bool) -> None:
     """Refuse to go on with a training whose recipe is another one, naming the keys."""
-    before, now = dict(_flat(stored)), dict(_flat(wanted))
-    changed = [
-        f"{key} ({before.get(key)!r} before, {now.get(key)!r} now)"
-        for key in sorted(before.keys() | now.keys())
-        if before.get(key) != now.get(key)
-    ]
-    if changed:
-        raise ConfigError(
-            f"the settings differ from those of the stopped training: {', '.join(changed)}",
-            why="a resumed training must equal one that was never stopped",
-            fix="Give the same settings, or start again with --overwrite",
-        )
+    fixed = {
+        key: values
+        for key, values in changed.items()
+        if not key.startswith(OVERRIDABLE) or key in FIXED
+    }
+    refused = fixed if override else changed
+    if not refused:
+        return
+    raise ConfigError(
+        "the settings differ from those of the stopped training: "
+        + ", ".join(f"{key} ({values})" for key, values in refused.items()),
+        why="its model, text and batches stay what they are, also with --override"
+        if override
+        else "a resumed training must equal one that was never stopped",
+        fix="Give the same settings, or start again with --overwrite"
+        + ("" if fixed else "; --override takes the new ones"),
+    )
 
 
 def _flat(recipe: Recipe) -> Iterator[tuple[str, object]]:

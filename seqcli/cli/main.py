@@ -10,8 +10,10 @@ from typing import Annotated, TextIO
 
 import typer
 
+from seqcli.cli.check import check
 from seqcli.cli.classify import classify
 from seqcli.cli.console import NORMAL, configure_logging, say, show_error
+from seqcli.cli.curves import curves
 from seqcli.cli.eval import eval_
 from seqcli.cli.generate import generate
 from seqcli.cli.inspect import app as inspect_app
@@ -22,6 +24,7 @@ from seqcli.cli.tokenize import app as tokenize_app
 from seqcli.cli.train import train
 from seqcli.cli.translate import translate
 from seqcli.errors import OutputError, SeqcliError, UsageError
+from seqcli.training.memory import is_out_of_memory
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
@@ -41,6 +44,8 @@ app.add_typer(tokenize_app, name="tokenize")
 app.add_typer(inspect_app, name="inspect")
 app.command("generate")(generate)
 app.command("score")(score)
+app.command("check")(check)
+app.command("curves")(curves)
 app.command("models")(models)
 
 
@@ -102,7 +107,7 @@ def status_of(action: Callable[[], int]) -> int:
         show_error(fault)
         return FAILED
     except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         show_error(_out_of_memory())
         return FAILED
@@ -170,15 +175,6 @@ def _file_fault(error: OSError) -> SeqcliError | None:
     return SeqcliError(
         f"cannot use {error.filename}: {error.strerror}",
         fix="Check the name, and that you may read and write there",
-    )
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Whether Python, or torch by one of its RuntimeErrors, could not get memory."""
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or "can't allocate memory" in str(error)
     )
 
 

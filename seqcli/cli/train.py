@@ -1,6 +1,8 @@
 """`seqcli train`: train a model from text, or go on with a training that was stopped."""
 
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,9 +11,13 @@ import typer
 from seqcli.cli.conflicts import refuse_beside
 from seqcli.cli.options import DeviceOption, QuietOption, ThreadsOption, VerboseOption
 from seqcli.errors import UsageError
+from seqcli.text.parallel import is_table
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from seqcli.experiment import Recipe
+    from seqcli.training.report import Reporter
 
 FILES = "SOURCE TARGET"
 
@@ -38,6 +44,18 @@ ValidOption = Annotated[
 TestOption = Annotated[
     tuple[str, str] | None,
     typer.Option("--test", metavar=FILES, help="Text to score the result on."),
+]
+TrainTableOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--train-tsv", metavar="FILE", help="The same as SOURCE TAB TARGET; may be repeated."
+    ),
+]
+ValidTableOption = Annotated[
+    list[str] | None, typer.Option("--valid-tsv", metavar="FILE", help="The same to select by.")
+]
+TestTableOption = Annotated[
+    list[str] | None, typer.Option("--test-tsv", metavar="FILE", help="The same to score on.")
 ]
 TrainTextOption = Annotated[
     str | None,
@@ -72,13 +90,35 @@ TargetVectorsOption = Annotated[
     str | None,
     typer.Option("--target-vectors", metavar="FILE", help="The same for target embeddings."),
 ]
+MaxTimeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--max-time",
+        metavar="TIME",
+        help="End within TIME, such as 90s, 30m or 1h30m; --resume goes on from there.",
+    ),
+]
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be trained, and write nothing.")
 ]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with a stopped training.")]
+OverrideOption = Annotated[
+    bool,
+    typer.Option("--override", help="With --resume: take changed settings of the training."),
+]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace MODEL.")]
 SeedOption = Annotated[
     int | None, typer.Option("--seed", min=0, help="Start of all random numbers.")
+]
+SeedsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--seeds", metavar="N,N...", help="Train MODEL-N for each; give mean and deviation."
+    ),
+]
+TensorBoardOption = Annotated[
+    Path | None,
+    typer.Option("--tensorboard", metavar="FOLDER", help="Write curves for TensorBoard there."),
 ]
 
 
@@ -89,16 +129,23 @@ def train(
     train_files: TrainOption = None,
     valid_files: ValidOption = None,
     test_files: TestOption = None,
+    train_tsv: TrainTableOption = None,
+    valid_tsv: ValidTableOption = None,
+    test_tsv: TestTableOption = None,
     train_text: TrainTextOption = None,
     valid_text: ValidTextOption = None,
     test_text: TestTextOption = None,
     source_vectors: SourceVectorsOption = None,
     target_vectors: TargetVectorsOption = None,
     assignments: SetOption = None,
+    max_time: MaxTimeOption = None,
     dry_run: DryRunOption = False,
     resume: ResumeOption = False,
+    override: OverrideOption = False,
     overwrite: OverwriteOption = False,
     seed: SeedOption = None,
+    seeds: SeedsOption = None,
+    tensorboard: TensorBoardOption = None,
     threads: ThreadsOption = None,
     device: DeviceOption = "auto",
     quiet: QuietOption = False,
@@ -109,39 +156,29 @@ def train(
     Line N of a TARGET file belongs to line N of its SOURCE file: its translation, its label, or a
     tag for each of its words. A language model learns from text alone.
     """
-    _check_options(output, dry_run=dry_run, resume=resume)
-    files = _files(
-        train=(train_files, train_text),
-        valid=(valid_files, valid_text),
-        test=(test_files, test_text),
-    )
+    _check_options(output, dry_run=dry_run, resume=resume, override=override)
+    _check_seeds(seeds, seed, dry_run=dry_run)
+    files = _texts("train", train_files, train_tsv, train_text)
+    files |= _texts("valid", valid_files, valid_tsv, valid_text)
+    files |= _texts("test", test_files, test_tsv, test_text)
     from seqcli.bundle import find_recipe
     from seqcli.experiment import resolve_recipe
 
-    vectors = {"source_vectors": source_vectors, "target_vectors": target_vectors}
+    vectors = _vectors(source_vectors=source_vectors, target_vectors=target_vectors)
     resolved = resolve_recipe(
         None if recipe is None else find_recipe(recipe),
         files=files,
-        assignments=[
-            *(f"data.{name}={path}" for name, path in vectors.items() if path is not None),
-            *(assignments or []),
-        ],
+        assignments=[*vectors, *_time_limit(max_time), *(assignments or [])],
         seed=seed,
         architecture=architecture,
     )
-    how = {"overwrite": overwrite, "device": device, "threads": threads}
+    how: dict[str, Any] = {"overwrite": overwrite, "device": device, "threads": threads}
     if output is None or dry_run:
         _show_plan(resolved, output, quiet=quiet, how=how)
     else:
-        _train(resolved, output, quiet=quiet, how={**how, "resume": resume})
-
-
-def _train(recipe: "Recipe", output: Path, *, quiet: bool, how: Mapping[str, Any]) -> None:
-    from seqcli.api.train import train
-    from seqcli.cli.training_display import training_display
-
-    with training_display(quiet=quiet) as reporter:
-        train(recipe, output, reporter=reporter, **how)
+        how |= {"resume": resume, "override": override}
+        display = _display(quiet=quiet, tensorboard=tensorboard)
+        _train(resolved, output, _numbers(seeds), display=display, how=how)
 
 
 def _show_plan(
@@ -157,21 +194,92 @@ def _show_plan(
     typer.echo("\n".join(f"{name:<{width}}{text}" for name, text in facts.items()))
 
 
-def _files(
-    **given: tuple[tuple[str, str] | None, str | None],
+def _train(
+    recipe: "Recipe",
+    output: Path,
+    seeds: Sequence[int],
+    *,
+    display: Mapping[str, Any],
+    how: Mapping[str, Any],
+) -> None:
+    """Train one model, or one for each seed; then print what these reach."""
+    from seqcli.api import train as api
+    from seqcli.api.train_seeds import train_seeds
+    from seqcli.cli.training_display import training_display
+
+    if not seeds:
+        with training_display(**display) as reporter:
+            api.train(recipe, output, reporter=reporter, **how)
+        return
+
+    def watch(folder: Path) -> "AbstractContextManager[Reporter]":
+        curves = display["tensorboard"]
+        return training_display(quiet=display["quiet"], tensorboard=curves and curves / folder.name)
+
+    scores = train_seeds(recipe, output, seeds, watch=watch, **how)
+    for score in scores:
+        values = ", ".join(f"{value:.2f}" for value in score.values)
+        typer.echo(
+            f"{score.set} {score.name} {score.mean:.2f} +/- {score.deviation:.2f} ({values})  "
+            f"{score.signature}"
+        )
+
+
+def _display(*, quiet: bool, tensorboard: Path | None) -> dict[str, Any]:
+    """How the training is shown: of the processes that torchrun starts, by the first alone."""
+    if os.environ.get("RANK", "0") != "0":
+        return {"quiet": True, "tensorboard": None}
+    return {"quiet": quiet, "tensorboard": tensorboard}
+
+
+def _numbers(seeds: str | None) -> list[int]:
+    """The numbers of "1,2,3"; none where none are given."""
+    if seeds is None:
+        return []
+    try:
+        return [int(seed) for seed in seeds.split(",")]
+    except ValueError:
+        raise UsageError(
+            f"--seeds {seeds} is no list of numbers", fix="Write them like 1,2,3"
+        ) from None
+
+
+def _texts(
+    name: str, files: tuple[str, str] | None, tables: list[str] | None, text: str | None
 ) -> dict[str, tuple[str, ...]]:
-    """The files of each text by its name in a recipe: a pair, or one of text alone."""
-    files: dict[str, tuple[str, ...]] = {}
-    for name, (pair, text) in given.items():
-        if pair is not None:
-            refuse_beside(f"--{name}", {f"--{name}-text": text}, why="the latter is text alone")
-            files[name] = pair
-        elif text is not None:
-            files[name] = (text,)
-    return files
+    """The files of a text by its name in a recipe; nothing where none are given."""
+    for other in (f"--{name}" if files else "", f"--{name}-tsv" if tables else ""):
+        if other:
+            refuse_beside(other, {f"--{name}-text": text}, why="the latter is text alone")
+    for table in tables or ():
+        if not is_table(table):
+            raise UsageError(
+                f"--{name}-tsv {table}: the name does not end in .tsv or .tsv.gz",
+                why="a file of tab-separated lines is known by its name, in a recipe as well",
+                fix="Rename it, or give a link to it",
+            )
+    named = (*(files or ()), *(tables or ()), *([] if text is None else [text]))
+    return {name: named} if named else {}
 
 
-def _check_options(output: Path | None, *, dry_run: bool, resume: bool) -> None:
+def _vectors(**files: str | None) -> list[str]:
+    """Return the settings that stand for the options of pretrained vectors."""
+    return [f"data.{name}={file}" for name, file in files.items() if file is not None]
+
+
+def _time_limit(text: str | None) -> list[str]:
+    """Return the setting that stands for --max-time."""
+    if text is None:
+        return []
+    number = r"(\d+(?:\.\d+)?)"
+    parts = re.fullmatch(f"(?:{number}h)?(?:{number}m)?(?:{number}s)?", text)
+    if parts is None or not any(map(float, parts.groups("0"))):
+        raise UsageError(f"--max-time {text} is no time", fix="Write it like 90s, 30m or 1h30m")
+    hours, minutes, seconds = map(float, parts.groups("0"))
+    return [f"training.max_minutes={60 * hours + minutes + seconds / 60}"]
+
+
+def _check_options(output: Path | None, *, dry_run: bool, resume: bool, override: bool) -> None:
     if output is None and not dry_run:
         raise UsageError(
             "there is no folder to write the model to",
@@ -179,4 +287,11 @@ def _check_options(output: Path | None, *, dry_run: bool, resume: bool) -> None:
             fix="Give --output MODEL, or --dry-run to see what would be trained",
         )
     if dry_run:
-        refuse_beside("--dry-run", {"--resume": resume}, why="it says what a new training would be")
+        going_on = {"--resume": resume, "--override": override}
+        refuse_beside("--dry-run", going_on, why="it says what a new training would be")
+
+
+def _check_seeds(seeds: str | None, seed: int | None, *, dry_run: bool) -> None:
+    if seeds is not None:
+        refuse_beside("--seeds", {"--seed": seed}, why="it names the seed of each model")
+        refuse_beside("--dry-run", {"--seeds": dry_run}, why="it says what one training would be")

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 from rich.live import Live
 from rich.table import Table
@@ -12,13 +13,23 @@ from rich.text import Text
 
 from seqcli.cli.console import console, is_terminal, say
 from seqcli.training.report import Progress, QuietReporter, Reporter, ValidationReport
+from seqcli.training.tensorboard import TensorBoardReporter
 
 SECONDS_BETWEEN_LINES = 30.0  # of a log
 
 
 @contextmanager
-def training_display(*, quiet: bool) -> Iterator[Reporter]:
-    """Give the reporter that suits standard error and the user's wish."""
+def training_display(*, quiet: bool, tensorboard: Path | None = None) -> Iterator[Reporter]:
+    """Give the reporter that suits standard error and the user's wish.
+
+    With a folder for `tensorboard` it writes there too; UsageError where that is not installed.
+    """
+    with _display(quiet=quiet) as reporter:
+        yield TensorBoardReporter(tensorboard, reporter) if tensorboard else reporter
+
+
+@contextmanager
+def _display(*, quiet: bool) -> Iterator[Reporter]:
     if quiet:
         yield QuietReporter()
     elif is_terminal():

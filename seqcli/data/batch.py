@@ -1,6 +1,6 @@
 """Padded tensors of one batch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol, Self
 
 import numpy as np
@@ -36,7 +36,7 @@ class PairBatch(NamedTuple):
         return self.target_mask_BT.sum()
 
     def to(self, device: torch.device) -> "PairBatch":
-        return PairBatch(*(tensor.to(device, non_blocking=True) for tensor in self))
+        return PairBatch(*moved(self, device))
 
 
 class TextBatch(NamedTuple):
@@ -51,7 +51,7 @@ class TextBatch(NamedTuple):
         return self.mask_BT.sum()
 
     def to(self, device: torch.device) -> "TextBatch":
-        return TextBatch(*(tensor.to(device, non_blocking=True) for tensor in self))
+        return TextBatch(*moved(self, device))
 
 
 class LabelledBatch(NamedTuple):
@@ -66,7 +66,14 @@ class LabelledBatch(NamedTuple):
         return (self.labels_BL != PAD).sum()
 
     def to(self, device: torch.device) -> "LabelledBatch":
-        return LabelledBatch(*(tensor.to(device, non_blocking=True) for tensor in self))
+        return LabelledBatch(*moved(self, device))
+
+
+def moved(tensors: Iterable[Tensor], device: torch.device) -> Iterator[Tensor]:
+    """Copy tensors to the device; to CUDA from pinned memory, so that the host need not wait."""
+    for tensor in tensors:
+        source = tensor.pin_memory() if device.type == "cuda" else tensor
+        yield source.to(device, non_blocking=True)
 
 
 def pad_rows(rows: Sequence[Sequence[int]]) -> Tensor:

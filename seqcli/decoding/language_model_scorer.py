@@ -11,7 +11,7 @@ from torch import nn
 from seqcli.architectures.language_model import LanguageModel
 from seqcli.data.batch import text_batch
 from seqcli.data.batching import token_batches
-from seqcli.data.dataset import Example
+from seqcli.data.dataset import Example, Examples
 from seqcli.tokenizers import EOS, Tokenizer
 
 LINES_AT_A_TIME = 1024  # from which batches of similar length are made
@@ -88,7 +88,9 @@ class TextScorer:
         encoded = self._tokenizer.encode_batch(lines)
         examples = [Example(ids, ids) for ids in encoded]
         found: dict[int, list[float]] = {}
-        for rows in token_batches(examples, batch_tokens=TOKENS_AT_A_TIME, seed=0, epoch=0):
+        lengths = Examples.of(examples).lengths
+        for group in token_batches(lengths, batch_tokens=TOKENS_AT_A_TIME, seed=0, epoch=0):
+            rows = group.tolist()
             found.update(zip(rows, self._surprise([examples[row] for row in rows]), strict=True))
         return [
             LineScore(

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from seqcli.architectures.anatomy import PlacedStack, anatomy_of
 from seqcli.config import require_positive
 from seqcli.data.batching import token_batches
-from seqcli.data.dataset import Example
+from seqcli.data.dataset import Example, Examples
 from seqcli.errors import ConfigError, DataError
 from seqcli.inspection.graphs import Graph, run
 from seqcli.inspection.loading import LoadedModel
@@ -153,7 +153,8 @@ def _measure(
     """Return the norms by lag and those by layer of a model like the loaded one."""
     by_lag, by_layer = _Norms(), _Norms()
     placed = anatomy_of(model, loaded.recipe.model).stacks[part]
-    for indices in token_batches(examples, batch_tokens=BATCH_TOKENS, seed=0, epoch=0):
+    lengths = Examples.of(examples).lengths
+    for indices in token_batches(lengths, batch_tokens=BATCH_TOKENS, seed=0, epoch=0):
         batch = loaded.task.make_batch([examples[index] for index in indices])
         graph = run(model, placed.stack, batch, part)
         gradient_BSE, *of_outputs = graph.gradients(

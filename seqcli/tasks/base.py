@@ -4,16 +4,21 @@ import itertools
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar
 
 from torch import Tensor, nn
 
+from seqcli.bundle import vocabulary_fingerprint
 from seqcli.data.batch import Batch
-from seqcli.data.batching import token_batches
-from seqcli.data.dataset import Dataset, Example, Text
+from seqcli.data.batching import Budget, PendingBatch
+from seqcli.data.dataset import Dataset, Example, Examples, ListedText, Text
+from seqcli.data.epochs import epoch_batches
+from seqcli.data.filters import Filters
+from seqcli.data.preparation import prepare_examples
+from seqcli.data.stored_text import StoredText
 from seqcli.evaluation import METRICS
 from seqcli.experiment import LOSS, Recipe
+from seqcli.nn.loss import consistent_cross_entropy, output_cross_entropy
 from seqcli.tokenizers import Tokenizer
 from seqcli.training.report import Sample, Validation
 from seqcli.translator import Translator
@@ -22,8 +27,6 @@ log = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=Recipe)
 M = TypeVar("M", bound=nn.Module)
-
-MakeBatch = Callable[[], Any]  # the batch is of the kind that the task's own loss reads
 
 
 class Task(ABC, Generic[R, M]):
@@ -65,12 +68,35 @@ class Task(ABC, Generic[R, M]):
         """Pad examples into the kind of batch that `loss` reads."""
 
     @abstractmethod
-    def loss(self, model: M, batch: Any, *, smoothing: float) -> tuple[Tensor, Tensor]:
+    def outputs(self, model: M, batch: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return what the loss is made of.
+
+        That is features_NE of all N targets of a batch, the weight_VE and bias_V of the layer that
+        predicts from them, and targets_N.
+        """
+
+    def loss(
+        self, model: M, batch: Any, *, smoothing: float, consistency: float = 0.0
+    ) -> tuple[Tensor, Tensor]:
         """Return two sums over the targets of a batch, in nats.
 
         They are the label-smoothed loss, which carries the gradient, and the negative
-        log-likelihood.
+        log-likelihood. With a `consistency` the model reads the batch twice.
         """
+        features_NE, weight_VE, bias_V, targets_N = self.outputs(model, batch)
+        if not consistency:
+            return output_cross_entropy(
+                features_NE, weight_VE, bias_V, targets_N, smoothing=smoothing
+            )
+        return consistent_cross_entropy(
+            features_NE,
+            self.outputs(model, batch)[0],
+            weight_VE,
+            bias_V,
+            targets_N,
+            smoothing=smoothing,
+            consistency=consistency,
+        )
 
     @abstractmethod
     def predictor(self, model: M) -> Translator:
@@ -85,50 +111,75 @@ class Task(ABC, Generic[R, M]):
         """Return the recipe with what depends on the text that is learned from."""
         return self.recipe
 
-    def dataset(self, text: Text, *, sampled: bool) -> Dataset:
-        """The examples of a text, cut into subwords at random if asked for. Raises DataError."""
+    def dataset(self, text: Text) -> Dataset:
+        """The examples of a text that is held in memory, never sampled. Raises DataError."""
         return Dataset(
-            text,
+            ListedText(text),
+            Examples.of(self.encode(text, alpha=0.0, seed=0)),
             self.encode,
-            sampling=self.recipe.data.subword_sampling if sampled else 0.0,
-            max_length=self.recipe.data.max_length,
+            filters=Filters(max_length=self.recipe.data.max_length),
             noun=self.noun,
         )
 
-    def batches(self, dataset: Dataset, epoch: int) -> list[MakeBatch]:
-        """Return the batches of an epoch as functions, so that each is padded when it is wanted."""
-        examples = dataset.examples(seed=self.recipe.seed, epoch=epoch)
-        groups = token_batches(
+    def training_dataset(self, text: StoredText, *, tell: Callable[[str], None]) -> Dataset:
+        """The examples of a training text, kept in files beside it; `tell` hears how it goes on.
+
+        Raises DataError, and OSError where the files cannot be written.
+        """
+        data = self.recipe.data
+        examples = prepare_examples(
+            text.kept_lines,
+            self.encode,
+            prepared=text.prepared,
+            key=f"{self.recipe.task} {text.key} {vocabulary_fingerprint(self.tokenizers)}",
+            num_ids=max(len(tokenizer.vocabulary) for tokenizer in self.tokenizers.values()),
+            tell=tell,
+        )
+        filters = Filters(
+            max_length=data.max_length,
+            too_long=data.too_long,
+            max_length_ratio=data.max_length_ratio,
+            drop_duplicates=data.drop_duplicates,
+        )
+        return Dataset(
+            text,
             examples,
-            batch_tokens=self.recipe.training.batch_tokens,
+            self.encode,
+            filters=filters,
+            sampling=data.subword_sampling,
+            noun=self.noun,
+        )
+
+    def batches(self, dataset: Dataset, epoch: int, *, shares: int = 1) -> Sequence[PendingBatch]:
+        """Return the batches of an epoch; each is padded when it is wanted.
+
+        Each is to be dealt out in so many `shares`, and the budget of the recipe is that of one.
+        """
+        training = self.recipe.training
+        return epoch_batches(
+            dataset,
+            self.make_batch,
+            budget=Budget(training.batch_tokens, training.batch_sentences) * shares,
             seed=self.recipe.seed,
             epoch=epoch,
         )
-        return [partial(self._gather, examples, indices) for indices in groups]
 
     def validation(self, model: M, text: Text) -> Callable[[], Validation]:
         """Return a pass over the validation set that scores the model by the recipe's metric."""
         if self.recipe.evaluation.metric == LOSS:
-            return self._loss_validation(model, self.dataset(text, sampled=False))
+            return self._loss_validation(model, self.dataset(text))
         return self._scored_validation(model, *text)
 
     def _loss_validation(self, model: M, dataset: Dataset) -> Callable[[], Validation]:
-        if dataset.num_empty or dataset.num_long:
-            log.warning(
-                "left out of the validation text: %d empty %s, %d with more than %d tokens "
-                "(data.max_length)",
-                dataset.num_empty,
-                self.noun,
-                dataset.num_long,
-                self.recipe.data.max_length,
-            )
+        if dataset.losses:
+            log.warning("left out of the validation text: %s", dataset.losses)
         batches = self.batches(dataset, epoch=0)
 
         def validate() -> Validation:
             device = next(model.parameters()).device
             nats, count = 0.0, 0
-            for make_batch in batches:
-                batch = make_batch().to(device)
+            for pending in batches:
+                batch = pending.make().to(device)
                 nats += self.loss(model, batch, smoothing=0.0)[1].item()
                 count += int(batch.num_targets)
             return Validation(LOSS, nats / count, f"nats a {self.unit}, teacher forcing")
@@ -150,6 +201,3 @@ class Task(ABC, Generic[R, M]):
             return Validation(score.name, score.value, score.signature, sample)
 
         return validate
-
-    def _gather(self, examples: Sequence[Example], indices: Sequence[int]) -> Batch:
-        return self.make_batch([examples[index] for index in indices])

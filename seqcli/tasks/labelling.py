@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from seqcli.architectures.text_reader import TextReader
 from seqcli.data.batch import LabelledBatch, labelled_batch
 from seqcli.data.dataset import Example, Text
+from seqcli.data.stored_text import thinned
 from seqcli.errors import DataError
-from seqcli.nn.loss import output_cross_entropy
 from seqcli.tasks.base import R, Task
 from seqcli.tokenizers import Tokenizer, train_tokenizer
 from seqcli.tokenizers.labels import LabelTokenizer
@@ -44,10 +44,10 @@ class LabellingTask(Task[R, T], Generic[R, T]):
 
     @classmethod
     def learn_tokenizers(cls, recipe: R, text: Text) -> dict[str, Tokenizer]:
-        """Learn pieces from the text and the labels that there are."""
+        """Learn pieces from the text, and all labels that there are, however rare."""
         texts, lines = text
         return {
-            "source": train_tokenizer(texts, recipe.tokenizer),
+            "source": train_tokenizer(thinned(texts), recipe.tokenizer),
             "target": LabelTokenizer.learn(
                 label for line in lines for label in cls.split_labels(line)
             ),
@@ -59,16 +59,15 @@ class LabellingTask(Task[R, T], Generic[R, T]):
     def make_batch(self, examples: Sequence[Example]) -> LabelledBatch:
         return labelled_batch(examples, per_token=self.per_token)
 
-    def loss(self, model: T, batch: LabelledBatch, *, smoothing: float) -> tuple[Tensor, Tensor]:
+    def outputs(self, model: T, batch: LabelledBatch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Each label is told from the whole text."""
         features = model(batch.source_BS, batch.source_mask_BS)
         labelled_BL = batch.labels_BL != PAD
-        return output_cross_entropy(
+        return (
             features[labelled_BL] if self.per_token else features,
             model.output.weight,
             model.output.bias,
             batch.labels_BL[labelled_BL] - len(SPECIAL_PIECES),
-            smoothing=smoothing,
         )
 
     def validation(self, model: T, text: Text) -> Callable[[], Validation]:

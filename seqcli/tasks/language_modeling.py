@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from seqcli.architectures.language_model import LanguageModel, build_language_model
 from seqcli.data.batch import TextBatch, text_batch
 from seqcli.data.dataset import Example, Text
+from seqcli.data.stored_text import thinned
 from seqcli.decoding.language_model_generator import TextGenerator
 from seqcli.experiment import LanguageModelRecipe
-from seqcli.nn.loss import output_cross_entropy
 from seqcli.tasks.base import Task
 from seqcli.tokenizers import Tokenizer, train_tokenizer
 
@@ -26,7 +26,7 @@ class LanguageModelingTask(Task[LanguageModelRecipe, LanguageModel]):
 
     @classmethod
     def learn_tokenizers(cls, recipe: LanguageModelRecipe, text: Text) -> dict[str, Tokenizer]:
-        return {"shared": train_tokenizer(text[0], recipe.tokenizer)}
+        return {"shared": train_tokenizer(thinned(text[0]), recipe.tokenizer)}
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -51,17 +51,16 @@ class LanguageModelingTask(Task[LanguageModelRecipe, LanguageModel]):
     def make_batch(self, examples: Sequence[Example]) -> TextBatch:
         return text_batch(examples)
 
-    def loss(
-        self, model: LanguageModel, batch: TextBatch, *, smoothing: float
-    ) -> tuple[Tensor, Tensor]:
+    def outputs(
+        self, model: LanguageModel, batch: TextBatch
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Each token, and the end of the sentence, is predicted from those before it."""
         features_BTE, _ = model(batch.input_BT)
-        return output_cross_entropy(
+        return (
             features_BTE[batch.mask_BT],
             model.output_weight,
             model.output_bias,
             batch.output_BT[batch.mask_BT],
-            smoothing=smoothing,
         )
 
     def predictor(self, model: LanguageModel) -> TextGenerator:

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from seqcli.architectures.tagger import Tagger, build_tagger
 from seqcli.data.dataset import Example, Text
+from seqcli.data.stored_text import thinned
 from seqcli.data.words import cut_words
 from seqcli.decoding.labelling import TextTagger
 from seqcli.errors import DataError
@@ -44,7 +45,7 @@ class TaggingTask(LabellingTask[TaggingRecipe, Tagger]):
     @classmethod
     def learn_tokenizers(cls, recipe: TaggingRecipe, text: Text) -> dict[str, Tokenizer]:
         """Learn pieces of words as they are cut: with one space before each."""
-        lines = [" ".join(split_words(line)) for line in text[0]]
+        lines = [" ".join(split_words(line)) for line in thinned(text[0])]
         return super().learn_tokenizers(recipe, (lines, text[1]))
 
     @staticmethod

@@ -5,16 +5,17 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
+import numpy as np
 from torch import Tensor, nn
 
 from seqcli.architectures.seq2seq import Seq2Seq, build_seq2seq
 from seqcli.data.batch import PairBatch, pair_batch
-from seqcli.data.dataset import Dataset, Example, Text
+from seqcli.data.dataset import Dataset, Example, Lengths, Text
+from seqcli.data.stored_text import thinned
 from seqcli.decoding.neural_translator import DecodingConfig, NeuralTranslator
 from seqcli.decoding.search import MAX_LENGTH_RATIO
 from seqcli.decoding.step import ModelStepper
 from seqcli.experiment import TranslationRecipe
-from seqcli.nn.loss import output_cross_entropy
 from seqcli.tasks.base import Task
 from seqcli.tokenizers import Tokenizer, train_tokenizer
 
@@ -31,10 +32,11 @@ class TranslationTask(Task[TranslationRecipe, Seq2Seq]):
         """Learn one tokenizer from both sides, or one from each."""
         sources, targets = text
         if recipe.target_tokenizer is None:
-            return {"shared": train_tokenizer([*sources, *targets], recipe.tokenizer)}
+            lines = [*thinned(sources), *thinned(targets)]
+            return {"shared": train_tokenizer(lines, recipe.tokenizer)}
         return {
-            "source": train_tokenizer(sources, recipe.tokenizer),
-            "target": train_tokenizer(targets, recipe.target_tokenizer),
+            "source": train_tokenizer(thinned(sources), recipe.tokenizer),
+            "target": train_tokenizer(thinned(targets), recipe.target_tokenizer),
         }
 
     @property
@@ -71,22 +73,21 @@ class TranslationTask(Task[TranslationRecipe, Seq2Seq]):
     def fitted_recipe(self, dataset: Dataset) -> TranslationRecipe:
         """Return the recipe with room in decoding for outputs as long as those of the text."""
         decoding = self.recipe.decoding
-        ratio = max(length_ratio(dataset.best_examples), decoding.max_length_ratio)
+        ratio = max(length_ratio(dataset.lengths), decoding.max_length_ratio)
         roomy = msgspec.structs.replace(decoding, max_length_ratio=ratio)
         return msgspec.structs.replace(self.recipe, decoding=roomy)
 
     def make_batch(self, examples: Sequence[Example]) -> PairBatch:
         return pair_batch(examples)
 
-    def loss(self, model: Seq2Seq, batch: PairBatch, *, smoothing: float) -> tuple[Tensor, Tensor]:
+    def outputs(self, model: Seq2Seq, batch: PairBatch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Each target token is predicted from those before it."""
         features_BTE = model(batch.source_BS, batch.source_mask_BS, batch.target_input_BT)
-        return output_cross_entropy(
+        return (
             features_BTE[batch.target_mask_BT],
             model.output_weight,
             model.output_bias,
             batch.target_output_BT[batch.target_mask_BT],
-            smoothing=smoothing,
         )
 
     def predictor(self, model: Seq2Seq) -> NeuralTranslator:
@@ -101,11 +102,11 @@ class TranslationTask(Task[TranslationRecipe, Seq2Seq]):
         )
 
 
-def length_ratio(examples: Sequence[Example]) -> float:
+def length_ratio(lengths: Lengths) -> float:
     """Return the length ratio that a search needs to write outputs such as these targets.
 
     It is their 99.9th percentile, rounded up to tenths, but not less than the usual one.
     """
-    tenths = sorted(10 * len(example.target) / len(example.source) for example in examples)
+    tenths = 10 * lengths.target.astype(np.float64) / lengths.source
     last = math.ceil(SHARE_WITHIN_LENGTH_RATIO * len(tenths)) - 1
-    return max(MAX_LENGTH_RATIO, math.ceil(tenths[last]) / 10)
+    return max(MAX_LENGTH_RATIO, math.ceil(float(np.partition(tenths, last)[last])) / 10)

@@ -26,6 +26,7 @@ from seqcli.errors import DataError, OutputError
 
 STDIN = "-"
 GZIP_MAGIC = b"\x1f\x8b"
+GZIP_FAULTS = (EOFError, zlib.error, gzip.BadGzipFile)  # what a broken file raises
 UNFINISHED = ".*.partial"  # the names of files that are being written
 
 
@@ -42,13 +43,24 @@ def read_lines(path: str | Path) -> Iterator[str]:
     UTF-8: the line is named.
     """
     name = name_of(path)
+    for number, raw in enumerate(read_raw_lines(path), start=1):
+        yield decode_line(raw.removesuffix(b"\n").removesuffix(b"\r"), name, number)
+
+
+def read_raw_lines(path: str | Path) -> Iterator[bytes]:
+    """Yield each line with its end as `read_lines` does, whatever bytes are in it."""
+    number = 0
     with open_unpacked(path) as stream:
-        for number, raw in enumerate(stream, start=1):
-            if number == 1 and raw.startswith(BOM_UTF8):
-                raw = raw.removeprefix(BOM_UTF8)
-                if not raw:
-                    return  # a mark and nothing more: a file without a line
-            yield _decode(raw.removesuffix(b"\n").removesuffix(b"\r"), name, number)
+        try:
+            for number, raw in enumerate(stream, start=1):
+                if number == 1 and raw.startswith(BOM_UTF8):
+                    raw = raw.removeprefix(BOM_UTF8)
+                    if not raw:
+                        return  # a mark and nothing more: a file without a line
+                yield raw
+        except GZIP_FAULTS as error:
+            where = f": it cannot be unpacked after line {number}"
+            raise _broken_gzip(name_of(path), error, where) from error
 
 
 @contextlib.contextmanager
@@ -65,12 +77,28 @@ def open_unpacked(path: str | Path) -> Iterator[io.BufferedIOBase]:
                     yield unpacked
             else:
                 yield stream
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(
-            f"{name} is a broken gzip file", why=str(error), fix="Copy or compress it again"
-        ) from error
+    except GZIP_FAULTS as error:
+        raise _broken_gzip(name, error) from error
     except OSError as error:
         raise DataError(f"cannot read {name}: {error.strerror or error}") from error
+
+
+def decode_line(raw: bytes, name: str, number: int) -> str:
+    """Turn bytes into text. DataError names the line of what is not UTF-8 or holds a NUL byte."""
+    if b"\0" in raw:
+        raise DataError(
+            f"{name}, line {number}: there is a NUL byte",
+            why="text has none; this may be a binary file or UTF-16",
+            fix="Save it as UTF-8: iconv -f UTF-16 -t UTF-8",
+        )
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{name}, line {number}: not UTF-8",
+            why=f"byte {error.start + 1} of the line is 0x{raw[error.start]:02x}: {error.reason}",
+            fix="Convert it, such as: iconv -f ISO-8859-1 -t UTF-8",
+        ) from error
 
 
 def require_writable(path: Path) -> None:
@@ -165,6 +193,12 @@ def _take(arrived: queue.Queue[str | _End], most: int) -> tuple[list[str], _End 
     return group, item
 
 
+def _broken_gzip(name: str, error: Exception, where: str = "") -> DataError:
+    return DataError(
+        f"{name} is a broken gzip file{where}", why=str(error), fix="Copy or compress it again"
+    )
+
+
 def _open_stdin() -> io.BufferedReader:
     """Standard input with a buffer of its own.
 
@@ -178,23 +212,6 @@ def _open_stdin() -> io.BufferedReader:
     except io.UnsupportedOperation:  # a stand-in without a descriptor, such as a test's
         # BinaryIO, the declared type of a buffer, lacks the readinto() that each buffer has.
         return io.BufferedReader(sys.stdin.buffer)  # type: ignore[arg-type]
-
-
-def _decode(raw: bytes, name: str, number: int) -> str:
-    if b"\0" in raw:
-        raise DataError(
-            f"{name}, line {number}: there is a NUL byte",
-            why="text has none; this may be a binary file or UTF-16",
-            fix="Save it as UTF-8: iconv -f UTF-16 -t UTF-8",
-        )
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{name}, line {number}: not UTF-8",
-            why=f"byte {error.start + 1} of the line is 0x{raw[error.start]:02x}: {error.reason}",
-            fix="Convert it, such as: iconv -f ISO-8859-1 -t UTF-8",
-        ) from error
 
 
 @contextlib.contextmanager

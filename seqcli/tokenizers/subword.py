@@ -1,5 +1,6 @@
 """Subwords by sentencepiece: the unigram model and byte-pair encoding."""
 
+import os
 import re
 from collections.abc import Sequence
 from io import BytesIO
@@ -19,6 +20,7 @@ LARGEST_SIZE = 16_000
 
 TRAINING_THREADS = 4  # fixed: the sums of the training, and so its result, depend on it
 MOST_SENTENCES = 2_000_000  # of a larger text, sentences at even distances are learned from
+SEGMENTS_OF_A_THREAD = 2000  # a thread more for each so many texts that are encoded at once
 LONGEST_SENTENCE = 1000  # characters; sentencepiece drops what is longer than 4192 bytes
 
 _SILENT = 3  # log level: sentencepiece writes to stderr what it raises as well
@@ -93,8 +95,16 @@ class SubwordTokenizer(Tokenizer):
         }
 
     def _encode_segments(self, segments: list[str]) -> list[list[int]]:
-        ids: list[list[int]] = self._processor.encode(segments, num_threads=1)
+        threads = min(_num_cores(), 1 + len(segments) // SEGMENTS_OF_A_THREAD)
+        ids: list[list[int]] = self._processor.encode(segments, num_threads=threads)
         return ids
+
+
+def _num_cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def automatic_size(num_characters: int) -> int:

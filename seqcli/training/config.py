@@ -10,8 +10,10 @@ from seqcli.config import (
     require_probability,
 )
 from seqcli.errors import ConfigError
+from seqcli.training.optimizer import OPTIMIZERS
 from seqcli.training.precision import PRECISIONS
-from seqcli.training.schedule import SCHEDULES
+from seqcli.training.schedule import PLATEAU, SCHEDULES
+from seqcli.training.stopping import AVERAGES
 
 
 class TrainingConfig(Config):
@@ -19,27 +21,65 @@ class TrainingConfig(Config):
 
     epochs: int = 30
     batch_tokens: int = 2000  # target tokens a batch with padding; at most twice as many are read
+    batch_sentences: int = 0  # rows a batch, in place of batch_tokens; 0: as many as tokens allow
+    accumulate: int = 1  # batches whose gradients make up one update
+    optimizer: str = "adamw"
+    momentum: float = 0.9  # of sgd
     learning_rate: float = 2e-3  # at the peak
     schedule: str = "cosine"
+    plateau_factor: float = 0.5  # schedule "plateau": what the rate is multiplied by
+    plateau_patience: int = 2  # validations without a new best before that
     warmup_steps: int = 400  # at most an eighth of all steps
     weight_decay: float = 0.01
     clip_norm: float = 1.0  # the gradient's norm is cut to this
     label_smoothing: float = 0.1
+    consistency: float = 0.0  # alpha of R-Drop, which takes two passes; 0: one pass
     ema_decay: float = 0.998  # of the averaged weights that are validated and kept; 0 for none
-    average_best: int = 5  # checkpoints averaged at the end, if that scores better
+    average: str = "best"  # which checkpoints: those of the best scores, or the last ones
+    average_best: int = 5  # so many of them are averaged at the end, if that scores better
     patience: int = 10  # validations after warm-up without a new best before a stop; 0: no stop
     save_minutes: float = 5.0  # between states saved inside an epoch
+    max_minutes: float = 0.0  # the training ends within that time, to be gone on with; 0: no limit
     precision: str = "auto"
+    deterministic: bool = False  # on CUDA the same numbers each time, at a price in speed
     half_precision_weights: bool = False  # ship the model in float16: half the size
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_tokens", "learning_rate", "clip_norm", "average_best"):
+        for name in (
+            "epochs",
+            "batch_tokens",
+            "accumulate",
+            "learning_rate",
+            "clip_norm",
+            "average_best",
+            "plateau_factor",
+            "plateau_patience",
+        ):
             require_positive(f"training.{name}", getattr(self, name))
         require_positive("training.save_minutes", self.save_minutes)
         require_fraction("training.label_smoothing", self.label_smoothing)
         require_probability("training.ema_decay", self.ema_decay)
+        require_one_of("training.optimizer", self.optimizer, OPTIMIZERS)
         require_one_of("training.schedule", self.schedule, SCHEDULES)
+        require_one_of("training.average", self.average, AVERAGES)
         require_one_of("training.precision", self.precision, PRECISIONS)
-        for name in ("warmup_steps", "weight_decay", "patience"):
+        for name in (
+            "batch_sentences",
+            "warmup_steps",
+            "weight_decay",
+            "patience",
+            "max_minutes",
+            "consistency",
+        ):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"training.{name} must be a number that is not negative")
+        for name in ("momentum", "plateau_factor"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"training.{name} must be from 0 to less than 1")
+        if self.schedule == PLATEAU and 0 < self.patience <= self.plateau_patience:
+            raise ConfigError(
+                f"training.patience is {self.patience}, and training.plateau_patience is "
+                f"{self.plateau_patience}",
+                why="the training would stop before its rate is lowered once",
+                fix="Raise training.patience, or set it to 0 for no early stop",
+            )

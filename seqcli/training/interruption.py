@@ -1,13 +1,18 @@
-"""A training that its user stops: the step under way is finished and the state is saved."""
+"""A training that ends before its last epoch: its user stops it, or its time is over.
+
+The step under way is finished, and the state is saved.
+"""
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from seqcli.errors import SeqcliError
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SHARE_KEPT = 0.05  # of a time limit, for what takes longer than expected
 
 
 class Interrupted(SeqcliError):
@@ -49,3 +54,19 @@ class StopRequest:
             for number in heard:
                 handler = before[number]
                 signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+class TimeLimit:
+    """How long a training may take: `minutes` after the moment `start` of `time.monotonic`.
+
+    0 minutes stand for no limit.
+    """
+
+    def __init__(self, minutes: float, *, start: float) -> None:
+        self.seconds = 60 * minutes
+        self._start = start
+
+    def is_near(self, reserve: float) -> bool:
+        """Whether what takes `reserve` seconds should be begun now to be over well in time."""
+        usable = (1 - SHARE_KEPT) * self.seconds
+        return self.seconds > 0 and time.monotonic() - self._start + reserve > usable

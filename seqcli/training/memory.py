@@ -6,6 +6,9 @@ import os
 KERNELS_KEPT = 16
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # names of glibc's mallopt(3)
 
+# In what torch says where the processor, CUDA, cuBLAS or cuDNN could not get memory
+SIGNS_OF_NO_MEMORY = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
+
 
 def keep_freed_memory() -> None:
     """Let glibc keep the blocks of up to 32 MB that each training step frees and asks for again.
@@ -29,3 +32,10 @@ def bound_kernel_cache() -> None:
     twice. To be called before its first use; a value that the user has set stays.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(KERNELS_KEPT))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether Python, or torch by one of its RuntimeErrors, could not get memory."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(sign in str(error) for sign in SIGNS_OF_NO_MEMORY)
+    )

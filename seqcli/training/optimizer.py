@@ -1,19 +1,81 @@
-"""The optimizer, and a slow average of the weights it moves."""
+"""The optimizers, and a slow average of the weights that they move."""
 
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+BETAS = (0.9, 0.98)  # of the means of gradients and of their squares (Vaswani et al., 2017)
 
-def make_optimizer(
-    parameters: Iterable[nn.Parameter], *, learning_rate: float, weight_decay: float
-) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter, 2019), fused: one kernel for all parameters."""
+log = logging.getLogger(__name__)
+
+
+def adamw(
+    parameters: Iterable[nn.Parameter],
+    *,
+    learning_rate: float,
+    weight_decay: float,
+    momentum: float,
+) -> torch.optim.Optimizer:
+    """Adam with the weights' decay apart from the gradient (Loshchilov and Hutter, 2019)."""
     return torch.optim.AdamW(
-        parameters, lr=learning_rate, betas=(0.9, 0.98), weight_decay=weight_decay, fused=True
+        parameters, lr=learning_rate, betas=BETAS, weight_decay=weight_decay, fused=True
     )
+
+
+def adam(
+    parameters: Iterable[nn.Parameter],
+    *,
+    learning_rate: float,
+    weight_decay: float,
+    momentum: float,
+) -> torch.optim.Optimizer:
+    """Kingma and Ba (2015); the decay is part of the gradient."""
+    return torch.optim.Adam(
+        parameters, lr=learning_rate, betas=BETAS, weight_decay=weight_decay, fused=True
+    )
+
+
+def sgd(
+    parameters: Iterable[nn.Parameter],
+    *,
+    learning_rate: float,
+    weight_decay: float,
+    momentum: float,
+) -> torch.optim.Optimizer:
+    """Gradient descent with momentum; the decay is part of the gradient."""
+    return torch.optim.SGD(
+        parameters, lr=learning_rate, momentum=momentum, weight_decay=weight_decay, fused=True
+    )
+
+
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {  # all fused: one kernel a step
+    "adamw": adamw,
+    "adam": adam,
+    "sgd": sgd,
+}
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+    """Take over what an optimizer has gathered of past gradients; the settings stay those of now.
+
+    What one of another kind has gathered is of no use: there it begins anew. Raises KeyError or
+    ValueError if it is no state of these parameters.
+    """
+    own, saved = optimizer.param_groups[0], state["param_groups"][0]
+    if ("betas" in own) != ("betas" in saved):
+        log.warning("the optimizer is another now: it begins without the gradients of the past")
+        return
+    groups = optimizer.state_dict()["param_groups"]
+    if len(groups[0]["params"]) != len(saved["params"]):
+        raise ValueError(
+            f"it has {len(saved['params'])} parameters, not {len(groups[0]['params'])}"
+        )
+    groups[0]["lr"] = saved["lr"]  # of the last update
+    optimizer.load_state_dict({"state": state["state"], "param_groups": groups})
 
 
 class AveragedWeights:

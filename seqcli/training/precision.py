@@ -1,12 +1,14 @@
 """The number format of a training: bfloat16 where it is faster and right, else float32."""
 
 import functools
+import os
 import time
 
 import torch
 from torch import nn
 
 PRECISIONS = ("auto", "float32", "bfloat16")
+EXACT_WORKSPACE = ":16:8"  # of cuBLAS: the size that is exact for matrix products and LSTMs alike
 PROBE_REPEATS = 3
 LARGEST_ERROR = 0.05  # of bfloat16 states against float32 ones, which lie in -1 to 1
 
@@ -18,6 +20,17 @@ def choose_precision(precision: str, device: torch.device) -> torch.dtype:
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     return torch.bfloat16 if _bfloat16_pays_on_cpu() else torch.float32
+
+
+def compute_exactly(wanted: bool) -> None:
+    """Choose whether CUDA is to give the same numbers each time, at a price in speed and memory.
+
+    To be called before the device's first use. The processor does so anyway.
+    """
+    if wanted:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", EXACT_WORKSPACE)
+    if wanted != torch.are_deterministic_algorithms_enabled():  # the switch itself is slow
+        torch.use_deterministic_algorithms(wanted)
 
 
 @functools.cache

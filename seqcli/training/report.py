@@ -15,6 +15,7 @@ class Progress:
     nats_per_token: float  # negative log-likelihood of the training text, dropout included
     tokens_per_second: float  # real target tokens
     learning_rate: float
+    gradient_norm: float  # before it was cut
     seconds_left: float  # until the last epoch ends; early stopping may come first
 
 

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
-FLOOR = 0.01  # of the peak, at the end of cosine decay
+FLOOR = 0.01  # of the peak, below which no decay leads
 LONGEST_WARMUP = 1 / 8  # of all steps: in a short training as well the peak comes early
 
 
@@ -13,20 +14,29 @@ def cosine(step: int, *, warmup_steps: int, total_steps: int) -> float:
     return FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
+def linear(step: int, *, warmup_steps: int, total_steps: int) -> float:
+    """A straight line from the peak to the floor over the whole run."""
+    progress = min(1.0, step / max(1, total_steps))
+    return 1 - (1 - FLOOR) * progress
+
+
 def inverse_square_root(step: int, *, warmup_steps: int, total_steps: int) -> float:
     """Falls with the square root of the step after warm-up (Vaswani et al., 2017)."""
     return math.sqrt(max(1, warmup_steps) / max(1, warmup_steps, step))
 
 
 def constant(step: int, *, warmup_steps: int, total_steps: int) -> float:
-    """Stays at the peak."""
+    """Stays at the peak; with "plateau" it is `Plateau` that lowers it."""
     return 1.0
 
 
+PLATEAU = "plateau"
 SCHEDULES: dict[str, Callable[..., float]] = {
     "cosine": cosine,
+    "linear": linear,
     "inverse-square-root": inverse_square_root,
     "constant": constant,
+    PLATEAU: constant,
 }
 
 
@@ -43,3 +53,27 @@ def learning_rate_factor(schedule: str, step: int, *, warmup_steps: int, total_s
 def warmup_within(total_steps: int, *, warmup_steps: int) -> int:
     """Return the steps of warm-up in a training of `total_steps`: as wanted, or what fits."""
     return min(warmup_steps, int(LONGEST_WARMUP * total_steps))
+
+
+@dataclass(slots=True)
+class Plateau:
+    """Lowers the rate whenever `patience` validations in a row brought nothing better.
+
+    A patience of 0 never does. The two counts are what a training must go on with.
+    """
+
+    shrink: float  # the factor of each drop
+    patience: int
+    drops: int = 0
+    fruitless: int = 0  # validations since the last new best or drop
+
+    @property
+    def factor(self) -> float:
+        return max(FLOOR, self.shrink**self.drops)
+
+    def validated(self, *, is_best: bool, in_warmup: bool) -> None:
+        """Take in how a validation compares; one of the warm-up is not held against the rate."""
+        self.fruitless = 0 if is_best or in_warmup else self.fruitless + 1
+        if 0 < self.patience <= self.fruitless:
+            self.drops += 1
+            self.fruitless = 0

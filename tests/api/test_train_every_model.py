@@ -5,13 +5,22 @@ from pathlib import Path
 import pytest
 import torch
 
+from seqcli.api.train import dry_run
 from seqcli.api.translate import load_translator
 from seqcli.bundle import read_bundle
 from seqcli.experiment import Recipe
 from seqcli.inspection.loading import load_seq2seq
 from seqcli.text.parallel import read_parallel
 from seqcli.training.interruption import Interrupted
-from tests.api.trainings import Corpus, Recorder, ask_to_stop_at, recipe_of, train_at
+from tests.api.trainings import (
+    Corpus,
+    Recorder,
+    ask_to_stop_at,
+    contents,
+    corpus_for,
+    recipe_of,
+    train_at,
+)
 from tests.contracts.models import assignments_of
 
 pytestmark = pytest.mark.usefixtures("one_thread_and_a_report_each_step")
@@ -22,10 +31,14 @@ TRAININGS = {  # of models that have as little in common as can be
     "relu highway RNN, several heads, zero state": ["decoder.input_dropout=0.4"],
     "LSTM read forward, fed, state copied": ["encoder.state_dropout=0.3"],
 }
-each_training = pytest.mark.parametrize("name", TRAININGS)
+OTHERS = ("classifier", "tagger", "language-model")
+each_translator = pytest.mark.parametrize("name", TRAININGS)
+each_training = pytest.mark.parametrize("name", [*TRAININGS, *OTHERS])
 
 
 def recipe_for(name: str, corpus: Corpus) -> Recipe:
+    if name in OTHERS:
+        return recipe_of(corpus_for(name, corpus), architecture=name)
     sizes = ("encoder.size=16", "encoder.layers=2", "decoder.size=32")
     return recipe_of(
         corpus,
@@ -51,7 +64,20 @@ def test_stopped_and_resumed_equals_uninterrupted_bit_for_bit(
     assert all(torch.equal(tensor, resumed[name]) for name, tensor in whole.items())
 
 
-@each_training
+@pytest.mark.parametrize("architecture", OTHERS)
+def test_a_dry_run_tells_of_the_model_that_is_trained_and_writes_nothing(
+    architecture: str, tmp_path: Path, corpus: Corpus
+) -> None:
+    recipe = recipe_for(architecture, corpus)
+    before = contents(tmp_path)
+    told = dry_run(recipe, tmp_path / "model", device="cpu")
+    assert contents(tmp_path) == before
+    facts = train_at(tmp_path / "model", recipe)
+    assert told["parameters"].startswith(f"{facts.parameters:,}: ")
+    assert [text for text in told.values() if text == "40 to train on, 6 to validate on"]
+
+
+@each_translator
 def test_what_is_loaded_back_has_the_loss_that_was_validated_and_translates(
     name: str, tmp_path: Path, corpus: Corpus
 ) -> None:

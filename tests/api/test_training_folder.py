@@ -2,8 +2,13 @@
 
 import errno
 import gzip
+import itertools
 import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 
@@ -11,7 +16,15 @@ from seqcli.bundle import FACTS, TRAINING, WEIGHTS
 from seqcli.errors import ConfigError, DataError, OutputError, UsageError
 from seqcli.text.lines import write_atomically
 from seqcli.training.interruption import Interrupted
-from tests.api.trainings import Corpus, Recorder, ask_to_stop_at, contents, recipe_of, train_at
+from tests.api.trainings import (
+    Corpus,
+    Recorder,
+    ask_to_stop_at,
+    contents,
+    recipe_of,
+    require_equal,
+    train_at,
+)
 
 pytestmark = pytest.mark.usefixtures("one_thread_and_a_report_each_step")
 
@@ -178,7 +191,7 @@ def test_a_folder_that_cannot_be_made_is_left_empty_so_that_the_next_attempt_wor
     with pytest.raises(OutputError, match="No space left"):
         train_at(folder, recipe)
     monkeypatch.undo()
-    assert not list(folder.iterdir())
+    assert not folder.exists()
     train_at(folder, recipe)
 
 
@@ -222,3 +235,118 @@ def test_what_is_more_than_a_model_is_not_deleted(tmp_path: Path, corpus: Corpus
     assert (folder / "my-recipe.toml").read_text() == "seed = 1"
     (folder / "my-recipe.toml").unlink()
     train_at(folder, recipe, overwrite=True)
+
+
+@pytest.mark.parametrize("how", [{"resume": True}, {"overwrite": True}])
+def test_a_second_training_in_a_folder_is_refused_and_the_first_goes_on(
+    tmp_path: Path, corpus: Corpus, how: dict[str, bool]
+) -> None:
+    folder, recipe = tmp_path / "model", recipe_of(corpus, "training.epochs=1")
+    refusals: list[OutputError] = []
+
+    def start_another(step: int) -> None:
+        if step == 2:
+            with pytest.raises(OutputError) as raised:
+                train_at(folder, recipe, **how)
+            refusals.append(raised.value)
+
+    train_at(folder, recipe, Recorder(start_another))
+    (refusal,) = refusals
+    assert f"{folder} is being trained by process {os.getpid()} on " in refusal.what
+    assert "--resume" in refusal.fix
+    train_at(tmp_path / "alone", recipe)
+    require_equal(folder, tmp_path / "alone")
+    train_at(folder, recipe, **how)  # the first has ended
+
+
+@pytest.mark.parametrize("step", [None, 3])
+def test_a_folder_that_cannot_be_written_stops_the_training_and_stays_as_it_is(
+    tmp_path: Path, corpus: Corpus, monkeypatch: pytest.MonkeyPatch, step: int | None
+) -> None:
+    """It is such before the training goes on, or from a step on."""
+    folder, recipe = tmp_path / "model", recipe_of(corpus, "training.epochs=1")
+    with pytest.raises(Interrupted):
+        train_at(folder, recipe, Recorder(ask_to_stop_at(1)))
+    states = {name: each for name, each in contents(folder).items() if "state" in name}
+    opened = Path.open
+
+    def refuse(path: Path, mode: str = "r", *arguments: Any, **how: Any) -> IO[Any]:
+        if {*mode} & {*"wxa+"} and folder in path.parents:
+            raise OSError(errno.EROFS, "Read-only file system")
+        return opened(path, mode, *arguments, **how)
+
+    def protect(reached: int) -> None:
+        if reached == step:
+            monkeypatch.setattr(Path, "open", refuse)
+
+    if step is None:
+        monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(OutputError, match=f"cannot write {folder}.*: Read-only file system"):
+        train_at(folder, recipe, Recorder(protect), resume=True)
+    monkeypatch.undo()
+    assert {name: each for name, each in contents(folder).items() if "state" in name} == states
+    train_at(folder, recipe, resume=True)
+    train_at(tmp_path / "whole", recipe)
+    require_equal(folder, tmp_path / "whole")
+
+
+class Killed(BaseException):
+    """No code is written to catch it."""
+
+
+class Killer(Recorder):
+    """Ends a training at its first step."""
+
+    def __init__(self) -> None:
+        super().__init__(self._die)
+        self.steps: list[int] = []
+
+    def _die(self, step: int) -> None:
+        self.steps.append(step)
+        raise Killed
+
+
+@contextmanager
+def killed_at_change(number: int, patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """From the change of that number to a folder on, none comes about: so it is for a dead process.
+
+    The block is left with Killed inside if there were that many.
+    """
+    changes = itertools.count(1)
+
+    def mortal(change: Callable[..., object]) -> Callable[..., object]:
+        def attempt(*arguments: object, **how: object) -> object:
+            if next(changes) >= number:
+                raise Killed
+            return change(*arguments, **how)
+
+        return attempt
+
+    with patch.context() as context:
+        for name in ("mkdir", "rename", "replace", "rmdir", "unlink"):
+            context.setattr(os, name, mortal(getattr(os, name)))
+        yield
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_training_killed_while_its_folder_is_made_can_be_started_again(
+    tmp_path: Path, corpus: Corpus, monkeypatch: pytest.MonkeyPatch, overwrite: bool
+) -> None:
+    """At each change to the folder before the first update."""
+    settings = ["training.epochs=1", "training.batch_tokens=600"]
+    recipe = recipe_of(corpus, *settings)
+    train_at(tmp_path / "whole", recipe)
+    if overwrite:
+        train_at(tmp_path / "old", recipe_of(corpus, *settings, "seed=6"))
+    recorder = Killer()
+    for number in itertools.count(1):
+        folder = tmp_path / str(number)
+        if overwrite:
+            shutil.copytree(tmp_path / "old", folder)
+        with killed_at_change(number, monkeypatch), pytest.raises(Killed):
+            train_at(folder, recipe, recorder, overwrite=overwrite)
+        train_at(folder, recipe, resume=not overwrite, overwrite=overwrite)
+        require_equal(folder, tmp_path / "whole")
+        if recorder.steps:
+            break
+    assert number > 5

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from seqcli.api.train import train
-from seqcli.bundle import Facts
+from seqcli.bundle import Facts, read_bundle
 from seqcli.experiment import Recipe, resolve_recipe
 from seqcli.training.report import Progress, ValidationReport
 
@@ -30,7 +30,14 @@ SETTINGS = (
     "training.precision=float32",
 )
 
-Corpus = dict[str, tuple[str, str]]
+LACKING = {  # a section of the settings that an architecture does not have
+    "seq2seq": "none",
+    "classifier": "model.decoder",
+    "tagger": "model.decoder",
+    "language-model": "model.encoder",
+}
+
+Corpus = dict[str, tuple[str, ...]]
 
 
 class Recorder:
@@ -51,8 +58,34 @@ class Recorder:
         self.validations.append(report)
 
 
-def recipe_of(corpus: Corpus, *assignments: str) -> Recipe:
-    return resolve_recipe(None, files=corpus, assignments=[*SETTINGS, *assignments], seed=5)
+def recipe_of(corpus: Corpus, *assignments: str, architecture: str = "seq2seq") -> Recipe:
+    settings = [each for each in SETTINGS if not each.startswith(LACKING[architecture])]
+    return resolve_recipe(
+        None,
+        files=corpus,
+        assignments=[*settings, *assignments],
+        seed=5,
+        architecture=architecture,
+    )
+
+
+def corpus_for(architecture: str, corpus: Corpus) -> Corpus:
+    """The source files of a corpus with what this architecture learns of them.
+
+    That is nothing else for a language model; else labels by the first letter of line or words.
+    """
+    if architecture == "seq2seq":
+        return corpus
+    if architecture == "language-model":
+        return {name: files[:1] for name, files in corpus.items()}
+    labelled: Corpus = {}
+    for name, (source, *_) in corpus.items():
+        lines = Path(source).read_text().splitlines()
+        labels = Path(source).with_suffix(".labels")
+        words = [line.split()[: 1 if architecture == "classifier" else None] for line in lines]
+        labels.write_text("".join(" ".join(word[0] for word in line) + "\n" for line in words))
+        labelled[name] = (source, str(labels))
+    return labelled
 
 
 def train_at(folder: Path, recipe: Recipe, recorder: Recorder | None = None, **how: Any) -> Facts:
@@ -66,6 +99,13 @@ def contents(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def require_equal(folder: Path, other: Path) -> None:
+    """The two models are the same, bit for bit."""
+    ours, others = read_bundle(folder).weights, read_bundle(other).weights
+    assert ours.keys() == others.keys()
+    assert all(torch.equal(tensor, others[name]) for name, tensor in ours.items())
 
 
 def ask_to_stop_at(*steps: int) -> Callable[[int], None]:

@@ -70,15 +70,20 @@ def training_examples() -> list[Example]:
         sample, TokenizerConfig(kind="unigram", vocabulary_size=VOCABULARY_SIZE)
     )
     task = TranslationTask(TranslationRecipe(), {"shared": tokenizer})
-    return task.dataset(text, sampled=False).best_examples
+    return task.encode(text, alpha=0.0, seed=0)
 
 
 def test_lines() -> list[str]:
     """Return 1,000 German captions."""
     if has_multi30k():
         return list(read_lines(MULTI30K / "test_2016_flickr.de"))
+    return made_up_captions(1000)
+
+
+def made_up_captions(count: int) -> list[str]:
+    """Return German captions that nobody has written."""
     draw = random.Random(1)
-    return [_made_up_caption(draw) for _ in range(1000)]
+    return [_made_up_caption(draw) for _ in range(count)]
 
 
 def _made_up_examples() -> list[Example]:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from seqcli.data.batch import source_tensors
 from seqcli.data.batching import token_batches
+from seqcli.data.dataset import Examples
 from seqcli.nn.attention import GeneralAttention
 from seqcli.nn.bridge import ZeroBridge
 from seqcli.nn.decoder import Decoder
@@ -104,7 +105,8 @@ def _submit(
 def _batches(count: int) -> list[list[int]]:
     """Return the lengths of the source sentences of some batches of training."""
     examples = training_examples()
-    groups = token_batches(examples, batch_tokens=BATCH_TOKENS, seed=1, epoch=0)[:count]
+    lengths = Examples.of(examples).lengths
+    groups = token_batches(lengths, batch_tokens=BATCH_TOKENS, seed=1, epoch=0)[:count]
     return [[len(examples[index].source) for index in group] for group in groups]
 
 

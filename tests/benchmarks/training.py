@@ -12,13 +12,14 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import torch
 
 from seqcli.architectures.recurrent import EncoderConfig
 from seqcli.architectures.seq2seq import Seq2Seq, Seq2SeqConfig, build_seq2seq
 from seqcli.data.batch import PairBatch, pair_batch
-from seqcli.data.batching import token_batches
-from seqcli.data.dataset import Example
+from seqcli.data.batching import PendingBatch, PendingExamples, token_batches
+from seqcli.data.dataset import Example, Examples
 from seqcli.experiment import TranslationRecipe
 from seqcli.tasks.translation import TranslationTask
 from seqcli.training.checkpoint import CheckpointFolder
@@ -82,7 +83,8 @@ def _groups_of_round(examples: list[Example], number: int, *, quick: bool) -> Gr
     """Return the batches of a round: other ones each round, the same for both sides."""
     steps = 2 if quick else STEPS if number else WARM_UP_STEPS
     batch_tokens = 400 if quick else BATCH_TOKENS
-    batches = token_batches(examples, batch_tokens=batch_tokens, seed=1, epoch=number)
+    lengths = Examples.of(examples).lengths
+    batches = token_batches(lengths, batch_tokens=batch_tokens, seed=1, epoch=number)
     return [[examples[index] for index in batch] for batch in batches[:steps]]
 
 
@@ -104,13 +106,19 @@ def _plain_step(layers: int) -> Callable[[PairBatch], float]:
 
 
 def our_round(layers: int, groups: Groups) -> Round:
-    """Train an epoch of these batches; the clock runs from the first to the validation."""
+    """Train an epoch of these batches; the clock runs from the first to the validation.
+
+    The pass that finds out whether the longest fits into memory comes before the first.
+    """
     model = _our_model(layers)
     clock: list[float] = []
 
-    def batches(epoch: int) -> Sequence[Callable[[], PairBatch]]:
+    def pad(group: Sequence[Example]) -> PairBatch:
         clock.append(time.perf_counter())
-        return [partial(pair_batch, group) for group in groups]
+        return pair_batch(group)
+
+    def batches(epoch: int, *, shares: int) -> Sequence[PendingBatch]:
+        return [PendingExamples(Examples.of(group), np.arange(len(group)), pad) for group in groups]
 
     def validate() -> Validation:
         clock.append(time.perf_counter())
@@ -127,8 +135,9 @@ def our_round(layers: int, groups: Groups) -> Round:
             higher_is_better=True,
             checkpoints=CheckpointFolder(Path(folder)),
             reporter=_Silence(),
+            seed=1,
         ).train()
-    start, end = clock
+    _, start, *_, end = clock
     dtype = str(choose_precision(CONFIG.precision, torch.device("cpu"))).removeprefix("torch.")
     return finished(_num_tokens(groups), end - start, note=dtype)
 

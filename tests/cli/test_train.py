@@ -26,6 +26,7 @@ PROGRESS = Progress(
     nats_per_token=2.0,
     tokens_per_second=1234.5,
     learning_rate=0.00125,
+    gradient_norm=0.5,
     seconds_left=3725.4,
 )
 VALIDATION = Validation("BLEU", 21.456, "nrefs:1", Sample("[b]ein", "[a] one", "a"))
@@ -71,7 +72,7 @@ def test_a_log_has_a_progress_line_now_and_then_and_one_at_the_end(
     steps = [10, 20, 30, 40, 90]
     for step in steps:
         reporter.progress(
-            Progress(2, 9, step, 90, 2.0, 1000.0, 0.001, 5.0),
+            Progress(2, 9, step, 90, 2.0, 1000.0, 0.001, 0.5, 5.0),
         )
     printed = capsys.readouterr()
     assert printed.out == ""
@@ -110,6 +111,7 @@ def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
         (["--set", "model.dropout=high"], 2, "model.dropout must be a number"),
         (["--set", "training.epochs=0"], 2, "training.epochs must be greater than 0"),
         (["--resume", "--overwrite"], 2, "--resume and --overwrite do not go together"),
+        (["--override"], 2, "--override goes with --resume alone"),
         (["--threads", "0"], 2, "--threads"),
         (["--valid", "missing.de", "missing.en"], 1, "cannot read missing.de"),
         (["nowhere.toml"], 2, "there is no recipe 'nowhere.toml'"),
@@ -180,6 +182,7 @@ def test_a_dry_run_prints_each_fact_on_a_line_and_needs_no_folder(
     [
         ([], "there is no folder to write the model to"),
         (["--dry-run", "--resume"], "--resume does not go with --dry-run"),
+        (["--dry-run", "--override"], "--override does not go with --dry-run"),
     ],
 )
 def test_a_folder_is_asked_for_and_a_dry_run_goes_on_with_nothing(

@@ -1,4 +1,4 @@
-"""The chunked loss against torch's cross-entropy on whole logits."""
+"""The chunked losses against torch's cross-entropy and divergence on whole logits."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, kl_div
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from seqcli.nn import loss as loss_module
-from seqcli.nn.loss import output_cross_entropy
+from seqcli.nn.loss import consistent_cross_entropy, output_cross_entropy
 
 ROWS, WIDTH, ENTRIES = 7, 5, 11
 
@@ -153,3 +153,84 @@ def test_no_gradient_is_made_where_none_is_wanted(monkeypatch: pytest.MonkeyPatc
     assert (quiet.calls["addmm"], quiet.calls["mm"]) == (10, 0)
     assert (full.calls["addmm"], full.calls["mm"]) == (10, 20)
     torch.testing.assert_close(without, tuple(loss.detach() for loss in with_gradient))
+
+
+def two_passes(rows: int = ROWS) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    features_NE, weight_VE, bias_V = leaves(rows)
+    return features_NE, leaves(rows)[0], weight_VE, bias_V
+
+
+def plain_consistent_loss(
+    arguments: tuple[Tensor, ...], targets_N: Tensor, *, smoothing: float, consistency: float
+) -> Tensor:
+    """Half of equation 4 of Liang et al. (2021), by torch's own functions."""
+    *passes, weight_VE, bias_V = arguments
+    logits = [whole_logits(features_NE, weight_VE, bias_V) for features_NE in passes]
+    losses = [
+        cross_entropy(each_NV, targets_N, label_smoothing=smoothing, reduction="sum")
+        for each_NV in logits
+    ]
+    p_NV, q_NV = (each_NV.log_softmax(1) for each_NV in logits)
+    divergences = [
+        kl_div(input_NV, aim_NV, log_target=True, reduction="sum")
+        for input_NV, aim_NV in ((p_NV, q_NV), (q_NV, p_NV))
+    ]
+    return (sum(losses) + consistency * sum(divergences) / 2) / 2
+
+
+@each_smoothing
+@pytest.mark.parametrize("chunk_rows", [1, 6, 7, 512])
+@pytest.mark.parametrize("consistency", [0.0, 1.0, 5.0])
+def test_two_passes_have_the_value_and_gradients_of_r_drop(
+    consistency: float, chunk_rows: int, smoothing: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loss_module, "CHUNK_ROWS", chunk_rows)
+    arguments, targets_N = two_passes(), targets()
+    how = {"smoothing": smoothing, "consistency": consistency}
+    ours, _ = consistent_cross_entropy(*arguments, targets_N, **how)
+    theirs = plain_consistent_loss(arguments, targets_N, **how)
+    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(
+        torch.autograd.grad(0.3 * ours, arguments), torch.autograd.grad(0.3 * theirs, arguments)
+    )
+
+
+def test_the_gradients_of_two_passes_are_those_of_finite_differences(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loss_module, "CHUNK_ROWS", 4)
+    targets_N = targets()
+
+    def loss(*arguments: Tensor) -> Tensor:
+        return consistent_cross_entropy(*arguments, targets_N, smoothing=0.1, consistency=3.0)[0]
+
+    assert torch.autograd.gradcheck(loss, two_passes())
+
+
+def test_two_equal_passes_are_one() -> None:
+    (features_NE, *layer), targets_N = leaves(), targets()
+    once = output_cross_entropy(features_NE, *layer, targets_N, smoothing=0.1)
+    twice = consistent_cross_entropy(
+        features_NE, features_NE, *layer, targets_N, smoothing=0.1, consistency=5.0
+    )
+    torch.testing.assert_close(twice, once)
+    leaf_tensors = (features_NE, *layer)
+    torch.testing.assert_close(
+        torch.autograd.grad(twice[0], leaf_tensors), torch.autograd.grad(once[0], leaf_tensors)
+    )
+
+
+def test_the_likelihood_of_two_passes_is_their_mean() -> None:
+    (first_NE, second_NE, *layer), targets_N = two_passes(), targets()
+    _, mean = consistent_cross_entropy(first_NE, second_NE, *layer, targets_N, consistency=5.0)
+    alone = [output_cross_entropy(each, *layer, targets_N)[1] for each in (first_NE, second_NE)]
+    torch.testing.assert_close(mean, torch.stack(alone).mean())
+    assert not mean.requires_grad
+
+
+def test_the_whole_logits_of_two_passes_never_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loss_module, "CHUNK_ROWS", 10)
+    arguments, targets_N = two_passes(100), targets(100)
+    with Recorder() as recorder:
+        consistent_cross_entropy(*arguments, targets_N, consistency=1.0)[0].backward()
+    assert recorder.largest <= max(10 * ENTRIES, 2 * 100 * WIDTH)

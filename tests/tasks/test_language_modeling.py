@@ -4,18 +4,22 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from seqcli.architectures.language_model import LanguageModelConfig
 from seqcli.architectures.recurrent import DecoderConfig
 from seqcli.data.batch import text_batch
+from seqcli.data.config import TextDataConfig
+from seqcli.data.corpora import Corpus
+from seqcli.data.prepared_folder import preparing
+from seqcli.data.stored_text import store_text
 from seqcli.decoding.language_model_scorer import TextScore, TextScorer
-from seqcli.errors import ConfigError
+from seqcli.errors import ConfigError, UsageError
 from seqcli.experiment import (
     LanguageModelRecipe,
     LanguageModelTrainingConfig,
-    TextDataConfig,
     recipe_from,
     resolve_recipe,
 )
@@ -76,20 +80,27 @@ def test_a_model_has_the_sizes_of_its_recipe_and_the_vocabulary_of_its_tokenizer
     assert (tokenizer, table) == (task.tokenizer, model.embedding)
 
 
-def test_subwords_are_sampled_where_asked_and_what_is_read_is_what_is_predicted() -> None:
+def test_subwords_are_sampled_where_asked_and_what_is_read_is_what_is_predicted(
+    tmp_path: Path,
+) -> None:
     lines = ["a dog runs and two dogs run", "a man reads a book to a woman"] * 20
+    file = tmp_path / "text"
+    file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     recipe = LanguageModelRecipe(
         data=TextDataConfig(subword_sampling=0.2), tokenizer=TokenizerConfig(vocabulary_size=280)
     )
     tokenizers = LanguageModelingTask.learn_tokenizers(recipe, (lines,))
     task = LanguageModelingTask(recipe, tokenizers)
-    dataset = task.dataset((lines,), sampled=True)
-    first, second = (dataset.examples(seed=1, epoch=epoch) for epoch in (0, 1))
+    with preparing(tmp_path / "prepared") as prepared:
+        text = store_text([Corpus((str(file),), 1)], prepared)
+        dataset = task.training_dataset(text, tell=lambda message: None)
+        everything = np.arange(len(lines))
+        first, second = (dataset.sample(everything, seed=epoch) for epoch in (0, 1))
     assert first != second
     for example, line in zip(first, lines, strict=True):
         assert example.source == example.target
         assert task.tokenizer.decode(example.target) == line
-    plain = task.dataset((lines,), sampled=False).examples(seed=1, epoch=0)
+    plain = dataset.take(everything)
     assert [example.target for example in plain] == task.tokenizer.encode_batch(lines)
 
 
@@ -113,7 +124,6 @@ def test_a_model_that_reads_the_future_is_refused_before_text_is_read(
     ("values", "key"),
     [
         ({"evaluation": {"metric": "bleu"}}, "evaluation.metric"),
-        ({"data": {"train": ["a", "b"]}}, "data.train"),
         ({"data": {"target_vectors": "vectors"}}, "data.target_vectors"),
         ({"decoding": {"beam_width": 4}}, "decoding.beam_width"),
         ({"model": {"encoder": {"size": 4}}}, "model.encoder"),
@@ -124,6 +134,13 @@ def test_a_model_that_reads_the_future_is_refused_before_text_is_read(
 def test_what_a_language_model_does_not_have_is_refused(values: dict[str, Any], key: str) -> None:
     with pytest.raises(ConfigError, match=key.replace(".", r"\.")):
         recipe_from({"architecture": "language-model", **values}, origin="here")
+
+
+@pytest.mark.parametrize("files", [("a", "b"), ("pairs.tsv",)])
+def test_pairs_are_refused_before_they_are_read(files: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError, match="language model") as caught:
+        resolve_recipe(None, files={"train": files}, architecture="language-model")
+    assert "--train-text" in str(caught.value.fix)
 
 
 def test_labels_are_not_smoothed_unless_asked() -> None:

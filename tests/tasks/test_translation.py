@@ -7,7 +7,7 @@ import torch
 from seqcli.architectures.recurrent import DecoderConfig, EncoderConfig
 from seqcli.architectures.seq2seq import Seq2Seq, Seq2SeqConfig
 from seqcli.data.batch import pair_batch
-from seqcli.data.dataset import Example
+from seqcli.data.dataset import Example, Examples
 from seqcli.decoding.neural_translator import DecodingConfig, NeuralTranslator
 from seqcli.decoding.step import ModelStepper
 from seqcli.evaluation import METRICS
@@ -65,19 +65,23 @@ def pairs_of(source: int, target: int, *, count: int) -> list[Example]:
     return [Example([4] * source, [4] * target)] * count
 
 
+def ratio_of(pairs: list[Example]) -> float:
+    return length_ratio(Examples.of(pairs).lengths)
+
+
 @pytest.mark.parametrize(
     ("source", "target", "ratio"), [(1, 1, 2.0), (10, 20, 2.0), (5, 11, 2.2), (3, 10, 3.4)]
 )
 def test_the_length_ratio_is_rounded_up_to_tenths_but_not_below_two(
     source: int, target: int, ratio: float
 ) -> None:
-    assert length_ratio(pairs_of(source, target, count=7)) == ratio
+    assert ratio_of(pairs_of(source, target, count=7)) == ratio
 
 
 def test_one_pair_in_a_thousand_may_exceed_the_length_ratio() -> None:
     odd = pairs_of(1, 150, count=1)
-    assert length_ratio([*odd, *pairs_of(2, 5, count=999)]) == 2.5
-    assert length_ratio([*odd, *pairs_of(2, 5, count=998)]) == 150
+    assert ratio_of([*odd, *pairs_of(2, 5, count=999)]) == 2.5
+    assert ratio_of([*odd, *pairs_of(2, 5, count=998)]) == 150
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -88,6 +92,27 @@ def test_the_loss_of_a_batch_is_the_sum_of_that_of_its_sentences(smoothing: floa
     assert loss.item() == pytest.approx(expected, rel=1e-5)
     expected = sum(surprise(model, pair) for pair in PAIRS)
     assert negative_log_likelihood.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_consistent_loss_is_that_of_two_passes_with_dropout_of_their_own() -> None:
+    model, batch = tiny_model(dropout=0.5).train(), pair_batch(PAIRS)
+    task, alpha = task_of(), 3.0
+    torch.manual_seed(1)
+    loss, negative_log_likelihood = task.loss(model, batch, smoothing=0.1, consistency=alpha)
+    torch.manual_seed(1)
+    passes = [task.outputs(model, batch) for _ in range(2)]
+    logits = [features @ weight.T + bias for features, weight, bias, _ in passes]
+    targets = passes[0][3]
+    smoothed = [
+        torch.nn.functional.cross_entropy(each, targets, reduction="sum", label_smoothing=0.1)
+        for each in logits
+    ]
+    p, q = (each.log_softmax(1) for each in logits)
+    divergences = ((p.exp() - q.exp()) * (p - q)).sum()  # both ways
+    assert divergences.item() > 0
+    torch.testing.assert_close(loss, sum(smoothed) / 2 + alpha / 4 * divergences)
+    surprises = [-each.log_softmax(1).gather(1, targets[:, None]).sum() for each in logits]
+    torch.testing.assert_close(negative_log_likelihood, sum(surprises).detach() / 2)
 
 
 @pytest.mark.parametrize("batch_tokens", [1, 20, 1000])

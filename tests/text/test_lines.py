@@ -155,7 +155,19 @@ def test_a_cut_or_damaged_gzip_file_is_refused_by_name(tmp_path: Path) -> None:
         packed + b"more",
     ):
         path = saved(tmp_path, broken)
-        assert refusal(path) == f"{path} is a broken gzip file"
+        assert refusal(path).startswith(f"{path} is a broken gzip file: ")
+
+
+def test_a_cut_gzip_file_is_refused_with_the_last_line_that_could_be_read(tmp_path: Path) -> None:
+    lines = [f"{number} {random.Random(number).random()}" for number in range(2000)]
+    packed = gzip.compress("\n".join(lines).encode())
+    path = saved(tmp_path, packed[: len(packed) // 2])
+    read: list[str] = []
+    with pytest.raises(DataError) as raised:
+        read.extend(read_lines(path))
+    assert raised.value.what.endswith(f"after line {len(read)}")
+    assert 0 < len(read) < 2000
+    assert read == lines[: len(read)]
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])

@@ -13,7 +13,7 @@ from seqcli.errors import ConfigError
 from seqcli.experiment import resolve_recipe
 from seqcli.training import capacity
 from seqcli.training.capacity import memory_of, require_capacity
-from seqcli.training.optimizer import AveragedWeights, make_optimizer
+from seqcli.training.optimizer import AveragedWeights, adamw
 
 CPU = torch.device("cpu")
 CONFIG = ClassifierConfig(embedding_size=4, encoder=EncoderConfig(size=3))
@@ -26,7 +26,7 @@ def build(config: ClassifierConfig = CONFIG) -> nn.Module:
 def bytes_in_training(model: nn.Module) -> int:
     """What an update leaves in memory, tensor by tensor."""
     parameters = list(model.parameters())
-    optimizer = make_optimizer(parameters, learning_rate=0.1, weight_decay=0.0)
+    optimizer = adamw(parameters, learning_rate=0.1, weight_decay=0.0, momentum=0.0)
     average = AveragedWeights(parameters, decay=0.9)
     sum(parameter.sum() for parameter in parameters).backward()
     optimizer.step()

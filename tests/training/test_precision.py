@@ -1,8 +1,10 @@
+import os
+
 import pytest
 import torch
 
 from seqcli.training import precision
-from seqcli.training.precision import choose_precision
+from seqcli.training.precision import choose_precision, compute_exactly
 
 CPU = torch.device("cpu")
 
@@ -31,3 +33,15 @@ def test_without_one_dnn_bfloat16_is_not_taken(monkeypatch: pytest.MonkeyPatch) 
     precision._bfloat16_pays_on_cpu.cache_clear()
     assert choose_precision("auto", CPU) == torch.float32
     precision._bfloat16_pays_on_cpu.cache_clear()
+
+
+def test_exact_computing_is_switched_on_and_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    try:
+        compute_exactly(True)
+        assert torch.are_deterministic_algorithms_enabled()
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":16:8"
+    finally:
+        compute_exactly(False)
+        os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
+    assert not torch.are_deterministic_algorithms_enabled()

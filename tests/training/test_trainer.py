@@ -3,24 +3,29 @@
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 import torch
 from torch import Tensor, nn
 
-from seqcli.data.batch import PairBatch, pair_batch
+from seqcli.data.batch import PairBatch
+from seqcli.data.batching import PendingBatch
 from seqcli.data.dataset import Example
 from seqcli.errors import ModelError, SeqcliError
+from seqcli.training import interruption, meter
 from seqcli.training import trainer as trainer_module
-from seqcli.training.checkpoint import STATE_FILE, CheckpointFolder
+from seqcli.training.checkpoint import CheckpointFolder
 from seqcli.training.config import TrainingConfig
 from seqcli.training.interruption import Interrupted
 from seqcli.training.report import Progress, Validation, ValidationReport
 from seqcli.training.trainer import Trainer
+from tests.training.bigrams import PendingList
 
-BATCHES = [pair_batch([Example([4 + index, 5], [6, 7, 8])]) for index in range(4)]
+EXAMPLES = [Example([4 + index, 5], [6, 7, 8]) for index in range(4)]
+BATCHES = [PendingList(EXAMPLES, [index]) for index in range(4)]
 CONFIG = TrainingConfig(
     epochs=3, learning_rate=0.1, warmup_steps=0, patience=0, precision="float32", average_best=2
 )
@@ -75,6 +80,8 @@ def make_trainer(
     loss: Loss | None = None,
     score: Callable[[], float] | None = None,
     publish: Callable[[ValidationReport], None] = lambda report: None,
+    batches: Sequence[PendingBatch] = BATCHES,
+    start: float | None = None,
 ) -> Trainer:
     folder.mkdir(exist_ok=True)
     model = model or Toy()
@@ -82,13 +89,15 @@ def make_trainer(
     return Trainer(
         model,
         config,
-        batches=lambda epoch: [lambda batch=batch: batch for batch in BATCHES],
+        batches=lambda epoch, *, shares: batches,
         loss=loss or model.loss,
         validate=lambda: Validation("score", score(), "test"),
         publish=publish,
         higher_is_better=True,
         checkpoints=CheckpointFolder(folder),
         reporter=recorder or Recorder(),
+        seed=7,
+        start=start,
     )
 
 
@@ -307,7 +316,7 @@ def test_a_training_that_diverges_stops_and_publishes_nothing_of_it(
 
     def loss(batch: PairBatch) -> tuple[Tensor, Tensor]:
         value, nats = model.loss(batch)
-        if next(calls) < 7:  # the last step of the second epoch
+        if next(calls) < 8:  # one to try it out, and all but the last of the second epoch
             return value, nats
         if broken == "loss":
             return value * torch.nan, nats * torch.nan
@@ -346,7 +355,7 @@ def test_a_state_of_another_model_is_named(tmp_path: Path) -> None:
     other.weight = nn.Parameter(torch.zeros(7))
     with pytest.raises(ModelError, match="is of another model"):
         make_trainer(tmp_path, model=other).resume()
-    (tmp_path / "foreign.pt").replace(tmp_path / STATE_FILE)
+    (tmp_path / "foreign.pt").replace(tmp_path / "state-00000000.pt")
     with pytest.raises(ModelError, match="is of another model"):
         make_trainer(tmp_path).resume()
 
@@ -377,3 +386,108 @@ def test_progress_counts_what_was_trained(tmp_path: Path) -> None:
     assert {progress.total_steps for progress in recorder.steps} == {12}
     assert [progress.epoch for progress in recorder.steps] == [1] * 4 + [2] * 4 + [3] * 4
     assert recorder.steps[-1].seconds_left == 0
+
+
+def test_the_lines_of_a_broken_batch_are_named_the_first_few_of_many(tmp_path: Path) -> None:
+    model = Toy()
+    many = PendingList([*EXAMPLES, *EXAMPLES], range(8))
+
+    def loss(batch: PairBatch) -> tuple[Tensor, Tensor]:
+        value, nats = model.loss(batch)
+        is_many = len(batch.source_BS) == 8 and torch.is_grad_enabled()
+        return (value * torch.nan, nats) if is_many and trainer._updater.step else (value, nats)
+
+    trainer = make_trainer(tmp_path, model=model, loss=loss, batches=[*BATCHES, many])
+    with pytest.raises(SeqcliError) as raised:
+        trainer.train()
+    assert raised.value.what == (
+        "the norm of the gradient became nan at step 5, in the batch of pair 1, pair 2, pair 3, "
+        "pair 4, pair 5 and 3 more"
+    )
+
+
+def test_the_longest_batch_is_tried_before_the_first_update(tmp_path: Path) -> None:
+    """The third has most positions; on a device that is too small for it nothing is trained."""
+    model, recorder, rows = Toy(), Recorder(), []
+    batches = [PendingList(EXAMPLES, range(size)) for size in (1, 2, 4, 3)]
+
+    def loss(batch: PairBatch) -> tuple[Tensor, Tensor]:
+        rows.append(len(batch.source_BS))
+        return model.loss(batch)
+
+    make_trainer(tmp_path, model=model, loss=loss, batches=batches).train()
+    assert rows == [4] + [1, 2, 4, 3] * CONFIG.epochs
+
+    def too_large(batch: PairBatch) -> tuple[Tensor, Tensor]:
+        if len(batch.source_BS) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return model.loss(batch)
+
+    trainer = make_trainer(tmp_path, loss=too_large, batches=batches, recorder=recorder)
+    with pytest.raises(SeqcliError, match="the longest batch does not fit into memory"):
+        trainer.train()
+    assert not recorder.steps
+
+
+class Clock:
+    """Time that goes on a little whenever someone looks at it, and else as it is told."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        self.now += 0.1
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    for module in (trainer_module, interruption, meter):
+        monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+@pytest.mark.parametrize("minutes", [1.25, 1.5, 2, 2.5, 3])
+def test_a_training_ends_within_its_time_and_goes_on_as_if_nothing_had_happened(
+    tmp_path: Path, clock: Clock, minutes: float
+) -> None:
+    """A validation takes 20 seconds, a step 8: in all it would take 184."""
+    limited = msgspec.structs.replace(CONFIG, max_minutes=minutes)
+    published: list[ValidationReport] = []
+
+    def trainer_of(folder: Path, model: Toy, config: TrainingConfig) -> Trainer:
+        def score() -> float:
+            clock.now += 20
+            return -float((model.weight - 5.5).square().mean())
+
+        def loss(batch: PairBatch) -> tuple[Tensor, Tensor]:
+            clock.now += 8
+            return model.loss(batch)
+
+        return make_trainer(
+            folder, model=model, config=config, loss=loss, score=score, publish=published.append
+        )
+
+    whole = Toy()
+    assert trainer_of(tmp_path / "whole", whole, CONFIG).train()
+    published.clear()
+    clock.now = 0.0
+    assert not trainer_of(tmp_path / "limited", Toy(), limited).train()
+    assert clock.now < 60 * minutes
+    assert published
+    resumed = Toy()
+    trainer = trainer_of(tmp_path / "limited", resumed, CONFIG)
+    assert trainer.resume()
+    assert trainer.train()
+    assert torch.equal(resumed.weight, whole.weight)
+
+
+def test_the_time_that_went_by_before_counts(tmp_path: Path, clock: Clock) -> None:
+    recorder = Recorder()
+    config = msgspec.structs.replace(CONFIG, max_minutes=10)
+    clock.now = 1000.0
+    trainer = make_trainer(tmp_path, config=config, recorder=recorder, start=400.0)
+    assert not trainer.train()
+    assert len(recorder.steps) == 1
+    assert "go on with the same command and --resume" in recorder.messages[-1]

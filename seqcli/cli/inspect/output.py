@@ -1,6 +1,6 @@
 """Where the commands of `seqcli inspect` show what they found, and in which form."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -44,7 +44,9 @@ class Destination:
             write(as_text(result) if self.form == "text" else _as_json(result))
 
 
-def destination_of(output: Path, output_format: str | None) -> Destination:
+def destination_of(
+    output: Path, output_format: str | None, *, forms: Mapping[str, str] = FORMATS
+) -> Destination:
     """Decide on the form before any work is done: a file's ending, or the format for "-".
 
     Raises UsageError for another ending, a format that contradicts the ending, or a figure where
@@ -52,12 +54,12 @@ def destination_of(output: Path, output_format: str | None) -> Destination:
     """
     if str(output) == STDIN:
         return Destination(output, output_format or "text")
-    form = FORMATS.get(output.suffix.lower())
+    form = forms.get(output.suffix.lower())
     if form is None:
         raise UsageError(
             f"--output {output} does not say what to write",
             why="the ending of the file names the kind",
-            fix=f"End it in {', '.join(FORMATS)}",
+            fix=f"End it in {', '.join(forms)}",
         )
     if output_format not in (None, form):
         refuse_beside(

@@ -1,0 +1,97 @@
+"""Train by one recipe from several seeds, and say how far the scores of the models differ."""
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from statistics import fmean, stdev
+
+import msgspec
+
+from seqcli.api.train import train
+from seqcli.api.training_folder import check_folder
+from seqcli.bundle import Facts
+from seqcli.errors import UsageError
+from seqcli.experiment import Recipe
+from seqcli.training.report import QuietReporter, Reporter
+
+Watch = Callable[[Path], AbstractContextManager[Reporter]]
+
+
+class ScoreOfSeeds(msgspec.Struct, frozen=True, kw_only=True):
+    """A score that each of the models has, on one set."""
+
+    name: str
+    signature: str
+    set: str
+    values: list[float]  # in the order of the seeds
+
+    @property
+    def mean(self) -> float:
+        return fmean(self.values)
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation of the population that the seeds are drawn from."""
+        return stdev(self.values)
+
+
+def train_seeds(
+    recipe: Recipe,
+    output: Path,
+    seeds: Sequence[int],
+    *,
+    watch: Watch | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    override: bool = False,
+    device: str = "auto",
+    threads: int | None = None,
+) -> list[ScoreOfSeeds]:
+    """Train a model for each of `seeds`, one after the other; return the scores that all have.
+
+    That of seed 3 is `output` with "-3" at its end. `watch` gives the reporter of each model for as
+    long as it is trained; all else is as for `train`. Stopped at any point, all go on together with
+    `resume`: those that are finished stay as they are.
+    """
+    _require_several(seeds)
+    folders = [output.with_name(f"{output.name}-{seed}") for seed in seeds]
+    recipes = [msgspec.structs.replace(recipe, seed=seed) for seed in seeds]
+    wish = {"resume": resume, "overwrite": overwrite, "override": override}
+    for folder, each in zip(folders, recipes, strict=True):
+        check_folder(folder, each, **wish)  # now, and not hours later
+    models = []
+    for folder, each in zip(folders, recipes, strict=True):
+        with watch(folder) if watch else nullcontext(QuietReporter()) as reporter:
+            reporter.message(f"seed {each.seed}: {folder}")
+            models.append(
+                train(each, folder, reporter=reporter, device=device, threads=threads, **wish)
+            )
+    return _scores(models)
+
+
+def _scores(models: Sequence[Facts]) -> list[ScoreOfSeeds]:
+    values: dict[tuple[str, str, str], list[float]] = {}
+    for model in models:
+        for score in model.scores:
+            values.setdefault((score.name, score.signature, score.set), []).append(score.value)
+    return [
+        ScoreOfSeeds(name=name, signature=signature, set=where, values=found)
+        for (name, signature, where), found in values.items()
+        if len(found) == len(models)
+    ]
+
+
+def _require_several(seeds: Sequence[int]) -> None:
+    if len(set(seeds)) < max(2, len(seeds)):
+        raise UsageError(
+            f"the seeds {', '.join(map(str, seeds))} are not several different ones",
+            why="the same seed gives the same model, and one score has no deviation",
+            fix="Give two or more, like 1,2,3; for one alone there is --seed",
+        )
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UsageError(
+            "several seeds are not trained by several processes",
+            why="the models come one after the other, each by one process",
+            fix="Start a training for each seed: --seed N --output MODEL-N",
+        )
