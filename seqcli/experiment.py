@@ -1,6 +1,6 @@
 """A recipe: everything that a training is made of, as one typed struct."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
@@ -35,10 +35,12 @@ LOSS = "loss"  # the one selection metric that needs no translation
 class EvaluationConfig(Config):
     """How checkpoints are compared while training: the section `evaluation` of a recipe."""
 
+    choices: ClassVar[tuple[str, ...]] = (*METRICS, LOSS)
+
     metric: str = "bleu"
 
     def __post_init__(self) -> None:
-        require_one_of("evaluation.metric", self.metric, (*METRICS, LOSS))
+        require_one_of("evaluation.metric", self.metric, self.choices)
 
 
 class Recipe(Config, kw_only=True):
@@ -157,11 +159,15 @@ class LabelTrainingConfig(TrainingConfig):
 class ClassificationEvaluationConfig(EvaluationConfig):
     """The same for whole lines that are right or wrong."""
 
+    choices: ClassVar[tuple[str, ...]] = ("accuracy", "macro-f1", LOSS)
+
     metric: str = "accuracy"
 
 
 class TaggingEvaluationConfig(EvaluationConfig):
     """The same for tags."""
+
+    choices: ClassVar[tuple[str, ...]] = ("token-accuracy", "span-f1", "accuracy", LOSS)
 
     metric: str = "token-accuracy"
 
@@ -262,6 +268,7 @@ RECIPES: dict[str, type[Recipe]] = {  # by architecture
     "language-model": LanguageModelRecipe,
 }
 DEFAULT_ARCHITECTURE = "seq2seq"
+AMOUNTS = (1, 1_000, 5_000, 50_000, 200_000)  # lines of text from which on sizes may be others
 
 
 def recipe_from(values: Mapping[str, Any], *, origin: str) -> Recipe:
@@ -297,19 +304,25 @@ def resolve_recipe(
     if architecture is not None:
         values = {**values, "architecture": architecture}
     kind = recipe_kind(override(values, _of_architecture(assignments), Recipe))
-    override(values, assignments, kind)  # finds fault with keys before text is read
-    if issubclass(kind, LanguageModelRecipe):
-        _require_text_alone(files)
-    if recipe_path is None and "train" in files:
-        corpora = corpora_of(files["train"], min(2, len(files["train"]))) or []
-        values |= kind.sizes_for(sum(_count_lines(corpus.files[0]) for corpus in corpora))
     if seed is not None:
         values = {**values, "seed": seed}
-    values = _with_section(values, "data", settings=files)
-    values = override(values, assignments, kind)
-    if values.get("target_tokenizer") is not None:
-        values = _with_section(values, "model", defaults={"tie_embeddings": "target-output"})
-    recipe = recipe_from(values, origin=str(recipe_path or "the command line"))
+
+    def build(sizes: Mapping[str, Any]) -> Recipe:
+        settings = _with_section({**values, **sizes}, "data", settings=files)
+        settings = override(settings, assignments, kind)
+        if settings.get("target_tokenizer") is not None:
+            tied = {"tie_embeddings": "target-output"}
+            settings = _with_section(settings, "model", defaults=tied)
+        return recipe_from(settings, origin=str(recipe_path or "the command line"))
+
+    if issubclass(kind, LanguageModelRecipe):
+        _require_text_alone(files)
+    sizes = {}
+    if recipe_path is None and "train" in files:
+        _require_possible(build, kind)
+        corpora = corpora_of(files["train"], min(2, len(files["train"]))) or []
+        sizes = kind.sizes_for(sum(_count_lines(corpus.files[0]) for corpus in corpora))
+    recipe = build(sizes)
     if not recipe.data.train:
         raise UsageError(
             "there is nothing to train on",
@@ -329,6 +342,18 @@ def _require_text_alone(files: Mapping[str, tuple[str, ...]]) -> None:
                 fix=f"Give --{name}-text FILE; several files of text go into data.{name} of a "
                 "recipe",
             )
+
+
+def _require_possible(build: Callable[[Mapping[str, Any]], Recipe], kind: type[Recipe]) -> None:
+    """Refuse, before text is read, what is refused with the sizes for any amount of text."""
+    faults = []
+    for num_lines in AMOUNTS:
+        try:
+            build(kind.sizes_for(num_lines))
+        except ConfigError as fault:
+            faults.append(fault)
+    if len(faults) == len(AMOUNTS):
+        raise faults[0]
 
 
 def _of_architecture(assignments: Sequence[str]) -> list[str]:

@@ -221,3 +221,24 @@ def test_a_resolved_recipe_is_the_same_after_toml_and_json(tmp_path: Path) -> No
     assert again == recipe
     stored = msgspec.json.decode(msgspec.json.encode(recipe))
     assert from_dict(stored, TranslationRecipe, origin="model.json") == recipe
+
+
+@pytest.mark.parametrize(
+    ("architecture", "setting", "key"),
+    [
+        ("seq2seq", "model.decoder.direction=bidirectional", "model.decoder.direction"),
+        ("seq2seq", "model.encoder.layers=17", "model.encoder.layers"),
+        ("classifier", "model.pooling=first", "model.pooling"),
+        ("classifier", "evaluation.metric=bleu", "evaluation.metric"),
+        ("tagger", "evaluation.metric=chrf", "evaluation.metric"),
+        ("language-model", "model.decoder.direction=backward", "model.decoder.direction"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_text_is_looked_for(
+    architecture: str, setting: str, key: str
+) -> None:
+    missing = ("gone",) if architecture == "language-model" else ("gone", "gone")
+    with pytest.raises(ConfigError, match=key):
+        resolve_recipe(
+            None, files={"train": missing}, assignments=[setting], architecture=architecture
+        )

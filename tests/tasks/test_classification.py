@@ -136,7 +136,6 @@ def test_a_training_text_of_one_label_is_refused() -> None:
         ("accuracy", ("accuracy", "macro-f1")),
         ("loss", ("accuracy", "macro-f1")),
         ("macro-f1", ("accuracy", "macro-f1")),
-        ("wer", ("wer",)),
     ],
 )
 def test_a_test_set_is_scored_by_the_usual_metrics_or_by_that_of_the_recipe(
