@@ -18,6 +18,7 @@ from seqcli.evaluation.base import require_aligned
 from seqcli.evaluation.buckets import require_length_bounds, score_by_length
 from seqcli.evaluation.tokenised_text import tokenisation_warning
 from seqcli.text.lines import name_of, read_lines
+from seqcli.text.words import split_words
 from seqcli.translator import Translator
 
 
@@ -133,6 +134,10 @@ def _evaluate(
         for name, lines in zip(names, [hypotheses, *references], strict=True):
             if warning := tokenisation_warning(lines, name):
                 warnings.append(warning)
+    if any(judge.compares_words for judge in judges):
+        for name, lines in zip(names[1:], references, strict=True):
+            if warning := _count_warning(hypotheses, lines, names[0], name):
+                warnings.append(warning)
     buckets = score_by_length(judges, hypotheses, references, measured, bounds) if bounds else ()
     return Evaluation(
         scores=tuple(judge.compute(hypotheses, references) for judge in judges),
@@ -140,4 +145,21 @@ def _evaluate(
         reference_count=len(references),
         warnings=tuple(warnings),
         by_length=buckets,
+    )
+
+
+def _count_warning(
+    hypotheses: Sequence[str], references: Sequence[str], name: str, reference_name: str
+) -> str:
+    """Say where a line has more or fewer tags than its reference; nothing where none has."""
+    pairs = zip(hypotheses, references, strict=True)
+    counts = [(len(split_words(one)), len(split_words(other))) for one, other in pairs]
+    unequal = [number for number, (one, other) in enumerate(counts, start=1) if one != other]
+    if not unequal:
+        return ""
+    given, wanted = counts[unequal[0] - 1]
+    return (
+        f"{len(unequal)} of {len(counts)} lines have another number of tags in {name} than in "
+        f"{reference_name}, first line {unequal[0]} ({given} and {wanted}): what has no "
+        "counterpart counts as wrong"
     )

@@ -8,4 +8,4 @@ class ModelConfig(Config):
 
     def summary(self) -> str:
         """Describe the model in a line."""
-        raise NotImplementedError
+        raise NotImplementedError  # not abstract: the metaclass of msgspec is not that of abc

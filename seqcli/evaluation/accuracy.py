@@ -38,6 +38,7 @@ class TokenAccuracy(Metric):
 
     name = "token-accuracy"
     higher_is_better = True
+    compares_words = True
 
     def _measure(
         self, hypotheses: Sequence[str], references: Sequence[Sequence[str]]

@@ -23,6 +23,7 @@ class Metric(ABC):
     name: ClassVar[str]  # as it is printed
     higher_is_better: ClassVar[bool]
     expects_raw_text: bool = False  # tokenised text would be scored on another scale
+    compares_words: bool = False  # place by place: line N must have as many as its reference
 
     def __init__(self, *, lowercase: bool = False) -> None:
         self.lowercase = lowercase

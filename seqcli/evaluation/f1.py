@@ -54,6 +54,7 @@ class SpanF1(Metric):
 
     name = "span-F1"
     higher_is_better = True
+    compares_words = True
 
     def _measure(
         self, hypotheses: Sequence[str], references: Sequence[Sequence[str]]

@@ -75,6 +75,6 @@ def lstm_cell(sums_BG: Tensor, cell_BH: Tensor) -> tuple[Tensor, Tensor]:
 
 def lstm_hidden(output_BH: Tensor, cell_BH: Tensor) -> Tensor:
     """Return hidden_BH = output tanh(cell)."""
-    # as above
+    # torch declares `apply` without types
     hidden_BH: Tensor = _Hidden.apply(output_BH, cell_BH)  # type: ignore[no-untyped-call]
     return hidden_BH

@@ -50,7 +50,7 @@ class StepProduct:
     def __call__(self, *parts: Tensor) -> Tensor:
         """Return the results of the next step, whose rows are these parts side by side."""
         kept = None if self._rows is None else next(self._rows)
-        # as above
+        # torch declares `apply` without types
         results: Tensor = _Step.apply(  # type: ignore[no-untyped-call]
             next(self._offsets), self._matrix, self._adds, kept, *parts
         )

@@ -1,6 +1,7 @@
 """What classification and tagging share: text on one side, labels on the other."""
 
 import logging
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar
@@ -38,9 +39,9 @@ class LabellingTask(Task[R, T], Generic[R, T]):
         self.labels = labels
 
     @staticmethod
+    @abstractmethod
     def split_labels(line: str) -> list[str]:
         """Return the labels in a line of the second file."""
-        raise NotImplementedError
 
     @classmethod
     def learn_tokenizers(cls, recipe: R, text: Text) -> dict[str, Tokenizer]:

@@ -18,7 +18,7 @@ MOST_CHARACTERS_OF_A_WORD = 12  # on average, where spaces stand between words
 ALLOWED_CHARACTERS, ALLOWED_WORDS = 10, 2  # that make no difference to the ratio of lengths
 
 # The second and later bytes of UTF-8, as they look when they are read as Latin-1 or Windows-1252.
-_TAIL = "[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]"  # noqa: RUF001
+_TAIL = "[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]"  # noqa: RUF001  # the very look-alikes
 _MOJIBAKE = re.compile(
     f"[ÂÃ]{_TAIL}|â[\x80\x82\u20ac\u201a]{_TAIL}|ï»¿|ï¿½|(?:[ÐÑ]{_TAIL}){{2}}|(?:[à-ì]{_TAIL}{{2}}){{2}}"
 )

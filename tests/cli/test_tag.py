@@ -75,3 +75,17 @@ def test_faults_in_the_tags_are_told_with_their_place(capsys: pytest.CaptureFixt
     assert "3 words" in shown
     assert "2 tags" in shown
     assert not Path("m").exists()
+
+
+def test_eval_tells_of_references_with_another_number_of_tags(
+    model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts, labels = write_pairs(Path(), SENTENCES)
+    assert main(["eval", model, "--source", texts, "--reference", labels]) == 0
+    assert "another number of tags" not in capsys.readouterr().err
+    few = Path("few")
+    few.write_text("NOUN\n" * len(SENTENCES))
+    assert main(["eval", model, "--source", texts, "--reference", str(few)]) == 0
+    longer = sum(len(tags.split()) != 1 for tags in SENTENCES.values())
+    told = f"{longer} of {len(SENTENCES)} lines have another number of tags"
+    assert told in " ".join(capsys.readouterr().err.split())
