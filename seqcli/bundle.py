@@ -34,6 +34,7 @@ TOKENIZER_FILES = {  # each name that a tokenizer may have, and its role
     for suffix in sorted({tokenizer.suffix for tokenizer in TOKENIZERS.values()})
 }
 RECIPE = "recipe.toml"
+CARD_MARK = b"<!-- written by seqcli; SHA-256 of what stands above: "
 LIBRARIES = ("seqcli", "torch", "sentencepiece", "sacrebleu", "numpy")
 
 
@@ -104,10 +105,13 @@ def save_tokenizers(folder: Path, tokenizers: Mapping[str, Tokenizer]) -> None:
         tokenizer.save(folder, TOKENIZER_STEMS[role])
 
 
-def load_tokenizers(folder: Path) -> dict[str, Tokenizer]:
-    """Read the tokenizers of a model by role. Raises ModelError if they are not there or broken."""
+def load_tokenizers(folder: Path, *, threads: int | None = None) -> dict[str, Tokenizer]:
+    """Read the tokenizers of a model by role; `threads` as for `load_tokenizer`.
+
+    Raises ModelError if they are not there or broken.
+    """
     found = {
-        role: load_tokenizer(folder / name)
+        role: load_tokenizer(folder / name, threads=threads)
         for name, role in TOKENIZER_FILES.items()
         if (folder / name).is_file()
     }
@@ -129,7 +133,7 @@ def write_model(
 
     dtype = torch.float16 if half_precision else torch.float32
     tensors = {name: tensor.to("cpu", dtype).contiguous() for name, tensor in weights.items()}
-    metadata = {"format": str(FORMAT), "vocabulary": facts.vocabulary}
+    metadata = {"vocabulary": facts.vocabulary}  # one entry: the order of more is left to chance
     with write_atomically(folder / WEIGHTS) as stream:
         stream.buffer.write(safetensors.torch.save(tensors, metadata))
     write_facts(folder, facts)
@@ -149,12 +153,11 @@ def write_card(
     *,
     command: str = "translate",
 ) -> None:
-    """Write the model's card, but keep one that is there. Raises OutputError.
+    """Write the model's card, but keep one that its user has written or edited. Raises OutputError.
 
     `description` says by name what else is known of the model, `command` what it is used by.
-    A training that goes on ends as it would have ended, and its user may have edited the card.
     """
-    if (folder / CARD).exists():
+    if _is_edited(folder / CARD):
         return
     data = facts.recipe["data"]
     lines = [
@@ -175,9 +178,27 @@ def write_card(
         f"Use it with `seqcli {command} {shlex.quote(str(folder))}`; "
         "its recipe is in `model.json`.",
         "",
+        "",
     ]
+    text = "\n".join(lines).encode()
     with write_atomically(folder / CARD) as stream:
-        stream.write("\n".join(lines))
+        stream.buffer.write(text + _card_mark(text))
+
+
+def _card_mark(text: bytes) -> bytes:
+    return CARD_MARK + hashlib.sha256(text).hexdigest().encode() + b" -->\n"
+
+
+def _is_edited(card: Path) -> bool:
+    """Whether there is a card that is not as `write_card` writes it."""
+    try:
+        content = card.read_bytes()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True  # no work of ours
+    text, mark, digest = content.rpartition(CARD_MARK)
+    return mark + digest != _card_mark(text)
 
 
 def read_bundle(folder: Path) -> Bundle:

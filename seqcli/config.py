@@ -109,6 +109,11 @@ def to_toml(config: Config) -> str:
     return "\n".join(_toml_lines(msgspec.to_builtins(config), "")) + "\n"
 
 
+def setting_text(value: Any) -> str:
+    """A setting as a recipe has it, or "none" for None, which is what `override` reads."""
+    return "none" if value is None else _toml_value(msgspec.to_builtins(value))
+
+
 def _build(values: Mapping[str, Any], kind: type[C], origin: str, prefix: str) -> C:
     fields = _field_types(kind)
     arguments = {}
@@ -177,8 +182,18 @@ def _convert(value: Any, annotation: Any, key: str, origin: str, *, strict: bool
         choices = [choice for member in _members(annotation) for choice in typing.get_args(member)]
         hint = _did_you_mean(value, choices)
         raise ConfigError(
-            f"{origin}: {key} must be {_describe(annotation)}, not {reprlib.repr(value)}{hint}"
+            f"{origin}: {key} must be {_describe(annotation)}, not {reprlib.repr(value)}{hint}",
+            fix=_flat_hint(value),
         ) from error
+
+
+def _flat_hint(value: Any) -> str:
+    """What to write in place of lists in a list, which no setting takes."""
+    if not isinstance(value, list) or not any(isinstance(item, list) for item in value):
+        return ""
+    parts = [item if isinstance(item, list) else [item] for item in value]
+    flat = [item for part in parts for item in part]
+    return f"Write one list with no list in it: {_toml_value(flat)}"
 
 
 def _field_types(kind: type[Config]) -> dict[str, Any]:

@@ -21,6 +21,10 @@ class ModelError(SeqcliError):
     """A model's folder that is missing, broken, foreign or of a newer format."""
 
 
+class PeerGone(SeqcliError):
+    """Another process of a training has ended, so this one cannot go on either."""
+
+
 class OutputError(SeqcliError):
     """A result that cannot be written where it was asked for."""
 

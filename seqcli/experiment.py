@@ -1,6 +1,6 @@
 """A recipe: everything that a training is made of, as one typed struct."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
@@ -10,26 +10,19 @@ from seqcli.architectures.config import ModelConfig
 from seqcli.architectures.language_model import LanguageModelConfig
 from seqcli.architectures.seq2seq import TIES, Seq2SeqConfig
 from seqcli.architectures.tagger import TaggerConfig
-from seqcli.config import (
-    Config,
-    from_dict,
-    override,
-    read_toml,
-    require_one_of,
-)
+from seqcli.config import Config, from_dict, override, read_toml, require_one_of
 from seqcli.data.config import DataConfig, TextDataConfig
-from seqcli.data.corpora import corpora_of
+from seqcli.data.corpora import corpora_of, require_sides
 from seqcli.decoding.neural_translator import DecodingConfig
 from seqcli.decoding.sampling import GenerationConfig
 from seqcli.errors import ConfigError, UsageError
 from seqcli.evaluation import METRICS
-from seqcli.text.lines import STDIN, name_of, read_lines
-from seqcli.text.parallel import is_table
+from seqcli.text.lines import is_read_once, name_of, read_lines
 from seqcli.tokenizers import DICTIONARIES, TokenizerConfig
-from seqcli.training.config import TrainingConfig
+from seqcli.training.config import TrainingConfig, require_one_batch_size
+from seqcli.training.report import LOSS
 
 LARGEST_SEED = 2**32 - 1
-LOSS = "loss"  # the one selection metric that needs no translation
 
 
 class EvaluationConfig(Config):
@@ -49,6 +42,7 @@ class Recipe(Config, kw_only=True):
     # Sides of the text that can have pretrained vectors, and which settings of the model say how
     # wide these are: the first that is set.
     vector_sizes: ClassVar[Mapping[str, tuple[str, ...]]] = {"source": ("embedding_size",)}
+    compares_lengths: ClassVar[bool] = False  # whether both sides are text, of like lengths
 
     task: str
     architecture: str
@@ -65,11 +59,17 @@ class Recipe(Config, kw_only=True):
         for side in ("source", "target"):
             key = f"{side}_vectors"
             if getattr(self.data, key) is not None and side not in self.vector_sizes:
-                raise ConfigError(
-                    f"data.{key} has no effect where architecture is {self.architecture!r}",
-                    why=f"it has no embeddings of a {side}",
-                    fix="Leave it out",
-                )
+                raise self._has_no_effect(f"data.{key}", f"it has no embeddings of a {side}")
+        if self.data.max_length_ratio is not None and not self.compares_lengths:
+            raise self._has_no_effect(
+                "data.max_length_ratio", "it compares a text with its translation"
+            )
+        if self.training.consistency and not self.model.drops_anything:
+            raise ConfigError(
+                "training.consistency has no effect where nothing is dropped",
+                why="a batch is read twice, and what is read would be equal both times",
+                fix="Raise model.dropout or model.word_dropout, or leave training.consistency out",
+            )
         kinds = self.tokenizer_kinds
         if self.data.subword_sampling > 0 and kinds <= DICTIONARIES.keys():
             raise ConfigError(
@@ -77,6 +77,10 @@ class Recipe(Config, kw_only=True):
                 why="there is one way only to cut a text into them",
                 fix="Leave it out, or set tokenizer.kind to 'unigram' or 'bpe'",
             )
+
+    def _has_no_effect(self, key: str, why: str) -> ConfigError:
+        what = f"{key} has no effect where architecture is {self.architecture!r}"
+        return ConfigError(what, why=why, fix="Leave it out")
 
     @property
     def tokenizer_kinds(self) -> set[str]:
@@ -96,6 +100,7 @@ class TranslationRecipe(Recipe):
         "source": ("source_embedding_size", "embedding_size"),
         "target": ("target_embedding_size", "embedding_size"),
     }
+    compares_lengths: ClassVar[bool] = True
 
     task: Literal["translation"] = "translation"
     architecture: Literal["seq2seq"] = "seq2seq"
@@ -287,6 +292,7 @@ def resolve_recipe(
     recipe_path: Path | None,
     *,
     files: Mapping[str, tuple[str, ...]],
+    text_alone: Collection[str] = (),
     assignments: Sequence[str] = (),
     seed: int | None = None,
     architecture: str | None = None,
@@ -294,16 +300,19 @@ def resolve_recipe(
     """Build the recipe of a training: file or sizes from the data, then files, seed, assignments.
 
     `files` maps "train", "valid" and "test" to files as the section `data` has them: a source and a
-    target file, tables of both, or a file of text where the architecture reads text alone. Without
-    a recipe file the sizes are chosen from the number of training lines. Where each side has a
-    tokenizer of its own, embeddings are tied on the target side alone, unless the recipe says
-    otherwise.
+    target file, tables of both, or a file of text where the architecture reads text alone; those
+    named in `text_alone` are for certain of text, be they several. Without a recipe file the sizes
+    are chosen from the number of training lines. Where each side has a tokenizer of its own,
+    embeddings are tied on the target side alone, unless the recipe says otherwise.
     Raises ConfigError, UsageError and DataError.
     """
     values = {} if recipe_path is None else read_toml(recipe_path)
     if architecture is not None:
         values = {**values, "architecture": architecture}
     kind = recipe_kind(override(values, _of_architecture(assignments), Recipe))
+    defaults = from_dict({}, kind, origin="the defaults")
+    tokens = defaults.training.batch_tokens
+    require_one_batch_size(values, override({}, assignments, kind), default=tokens)
     if seed is not None:
         values = {**values, "seed": seed}
 
@@ -313,14 +322,18 @@ def resolve_recipe(
         if settings.get("target_tokenizer") is not None:
             tied = {"tie_embeddings": "target-output"}
             settings = _with_section(settings, "model", defaults=tied)
+        training = settings.get("training")
+        if isinstance(training, Mapping) and training.get("batch_sentences"):
+            one_size = {"batch_tokens": tokens}  # so that no other is stored with the model
+            settings = _with_section(settings, "training", settings=one_size)
         return recipe_from(settings, origin=str(recipe_path or "the command line"))
 
-    if issubclass(kind, LanguageModelRecipe):
-        _require_text_alone(files)
+    num_sides = len(defaults.data.files)
+    require_sides(files, num_sides, text_alone=text_alone)
     sizes = {}
     if recipe_path is None and "train" in files:
         _require_possible(build, kind)
-        corpora = corpora_of(files["train"], min(2, len(files["train"]))) or []
+        corpora = corpora_of(files["train"], num_sides) or []
         sizes = kind.sizes_for(sum(_count_lines(corpus.files[0]) for corpus in corpora))
     recipe = build(sizes)
     if not recipe.data.train:
@@ -331,17 +344,6 @@ def resolve_recipe(
             "data.train in the recipe",
         )
     return recipe
-
-
-def _require_text_alone(files: Mapping[str, tuple[str, ...]]) -> None:
-    for name, named in files.items():
-        if len(named) > 1 or is_table(named[0]):
-            raise UsageError(
-                f"{' and '.join(named)}: a language model has no pairs to learn from",
-                why="it would take both sides for text of one kind",
-                fix=f"Give --{name}-text FILE; several files of text go into data.{name} of a "
-                "recipe",
-            )
 
 
 def _require_possible(build: Callable[[Mapping[str, Any]], Recipe], kind: type[Recipe]) -> None:
@@ -363,8 +365,7 @@ def _of_architecture(assignments: Sequence[str]) -> list[str]:
 
 def _count_lines(path: str) -> int:
     """Count the lines of a file that will be read again. UsageError if it can be read only once."""
-    file = Path(path)
-    if path == STDIN or (file.exists() and not file.is_file() and not file.is_dir()):
+    if is_read_once(path):
         raise UsageError(
             f"the size of {name_of(path)} cannot be told before it is read",
             why="without a recipe sizes are chosen by the amount of text, which is read once more",

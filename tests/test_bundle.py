@@ -16,6 +16,7 @@ from seqcli.bundle import (
     FACTS,
     FORMAT,
     WEIGHTS,
+    BundleScore,
     Facts,
     find_model,
     find_recipe,
@@ -205,6 +206,19 @@ def test_a_card_that_is_there_is_kept(folder: Path) -> None:
     assert (folder / CARD).read_text() == "what its user says of it"
 
 
+def test_a_card_is_written_anew_for_other_scores_unless_it_was_edited(folder: Path) -> None:
+    facts, card = read_facts(folder), folder / CARD
+    write_card(folder, facts)
+    score = BundleScore(name="BLEU", value=12.34, signature="nrefs:1", set="test")
+    scored = msgspec.structs.replace(facts, scores=[score])
+    write_card(folder, scored)
+    assert "- test BLEU: 12.34" in card.read_text()
+    edited = card.read_text().replace("# ", "# My ", 1)
+    card.write_text(edited)
+    write_card(folder, facts)
+    assert card.read_text() == edited
+
+
 def test_the_command_in_the_card_can_be_pasted_into_a_shell(tmp_path: Path) -> None:
     folder = tmp_path / "my model's"
     write_card(folder, write(folder, "abc"))
@@ -261,3 +275,12 @@ def test_a_recipe_is_found_by_its_path_or_the_name_of_a_shipped_one(
     assert find_recipe("g2p") == Path("g2p")  # what lies here comes first
     with pytest.raises(ConfigError, match="there is no recipe 'gtp'"):
         find_recipe("gtp")
+
+
+def test_the_same_weights_are_the_same_bytes_each_time(tmp_path: Path) -> None:
+    facts, folder = write(tmp_path / "model", "abc"), tmp_path / "model"
+    written = set()
+    for _ in range(20):  # an order left to chance would change now and then
+        write_model(folder, facts, TENSORS)
+        written.add((folder / WEIGHTS).read_bytes())
+    assert len(written) == 1

@@ -16,6 +16,7 @@ from seqcli.config import (
     require_one_of,
     require_positive,
     require_probability,
+    setting_text,
     to_toml,
 )
 from seqcli.errors import ConfigError
@@ -280,3 +281,21 @@ def test_a_choice_outside_a_table_is_refused_with_the_nearest() -> None:
         require_one_of("model.stack", "Residul", table)
     assert caught.value.what == "model.stack cannot be 'Residul'; did you mean 'residual'?"
     assert caught.value.fix == "Choose one of residual, plain"
+
+
+def test_a_list_in_a_list_is_answered_with_one_list() -> None:
+    values = {"name": "r", "symbols": [["a", "b"], "c", ["d"]]}
+    with pytest.raises(ConfigError, match="symbols must be a list") as caught:
+        from_dict(values, Recipe, origin="recipe.toml")
+    flat = caught.value.fix.removeprefix("Write one list with no list in it: ")
+    symbols = tuple(tomllib.loads(f"symbols = {flat}")["symbols"])
+    assert symbols == ("a", "b", "c", "d")
+
+
+@pytest.mark.parametrize("value", [3, 0.5, True, "a b", ["a", "b,c"], []])
+def test_the_text_of_a_setting_is_that_of_a_recipe(value: Any) -> None:
+    assert tomllib.loads(f"key = {setting_text(value)}")["key"] == value
+
+
+def test_the_text_of_a_setting_that_is_left_out_is_none() -> None:
+    assert setting_text(None) == "none"

@@ -6,7 +6,7 @@ import pytest
 
 from seqcli.config import from_dict, to_toml
 from seqcli.errors import ConfigError, DataError, UsageError
-from seqcli.experiment import TranslationRecipe, resolve_recipe
+from seqcli.experiment import RECIPES, TranslationRecipe, recipe_from, resolve_recipe
 
 
 def corpus(folder: Path, num_pairs: int = 3) -> dict[str, tuple[str, str]]:
@@ -242,3 +242,79 @@ def test_what_cannot_be_is_refused_before_text_is_looked_for(
         resolve_recipe(
             None, files={"train": missing}, assignments=[setting], architecture=architecture
         )
+
+
+BOTH_SIZES = "training.batch_tokens and training.batch_sentences are both given"
+TOKENS, SENTENCES = "training.batch_tokens=500", "training.batch_sentences=16"
+
+
+@pytest.mark.parametrize(
+    ("toml", "assignments"),
+    [
+        ("[training]\nbatch_tokens = 500\nbatch_sentences = 16\n", []),
+        ("[training]\nbatch_sentences = 16\n", [TOKENS]),
+        (None, [SENTENCES, TOKENS]),
+    ],
+)
+def test_a_size_of_batches_that_would_not_be_heeded_is_refused(
+    tmp_path: Path, toml: str | None, assignments: list[str]
+) -> None:
+    with pytest.raises(ConfigError, match=BOTH_SIZES) as raised:
+        resolve(tmp_path, *assignments, toml=toml)
+    assert "set training.batch_sentences to 0" in raised.value.fix
+    recipe = resolve(tmp_path, *assignments, "training.batch_sentences=0", toml=toml)
+    assert (recipe.training.batch_tokens, recipe.training.batch_sentences) == (500, 0)
+
+
+@pytest.mark.parametrize("toml", [None, "[training]\nbatch_tokens = 500\n"])
+def test_rows_that_are_assigned_replace_the_tokens_of_recipe_or_sizes(
+    tmp_path: Path, toml: str | None
+) -> None:
+    assert resolve(tmp_path, SENTENCES, toml=toml).training.batch_sentences == 16
+
+
+@pytest.mark.parametrize("architecture", RECIPES)
+@pytest.mark.parametrize("sized_by", ["the text", "a recipe"])
+def test_a_stored_recipe_with_rows_for_batches_is_a_recipe_again(
+    tmp_path: Path, architecture: str, sized_by: str
+) -> None:
+    files = {name: paths[:1] for name, paths in corpus(tmp_path).items()}
+    if architecture != "language-model":
+        files = corpus(tmp_path)
+    path = None
+    if sized_by == "a recipe":
+        path = tmp_path / "recipe.toml"
+        path.write_text(f'architecture = "{architecture}"\n[training]\nbatch_tokens = 700\n')
+    recipe = resolve_recipe(path, files=files, assignments=[SENTENCES], architecture=architecture)
+    stored = tmp_path / "stored.toml"
+    stored.write_text(to_toml(recipe))
+    assert "batch_tokens" in stored.read_text()
+    assert resolve_recipe(stored, files={}) == recipe
+
+
+@pytest.mark.parametrize("architecture", RECIPES)
+def test_lengths_are_compared_only_where_both_sides_are_text(architecture: str) -> None:
+    values = {"architecture": architecture, "data": {"max_length_ratio": 2.0}}
+    if architecture == "seq2seq":
+        assert recipe_from(values, origin="test").data.max_length_ratio == 2
+        return
+    with pytest.raises(ConfigError, match="max_length_ratio has no effect") as raised:
+        recipe_from(values, origin="test")
+    assert raised.value.why
+    assert raised.value.fix == "Leave it out"
+
+
+@pytest.mark.parametrize("architecture", RECIPES)
+@pytest.mark.parametrize("dropout", ["dropout", "word_dropout", "stack"])
+def test_two_passes_need_something_that_is_dropped(architecture: str, dropout: str) -> None:
+    model: dict[str, object] = {"dropout": 0.0, "word_dropout": 0.0}
+    values = {"architecture": architecture, "training": {"consistency": 1.0}, "model": model}
+    with pytest.raises(ConfigError, match="consistency has no effect") as raised:
+        recipe_from(values, origin="test")
+    assert "model.dropout" in raised.value.fix
+    if dropout == "stack":
+        stack = "decoder" if architecture == "language-model" else "encoder"
+        model[stack] = {"state_dropout": 0.1}
+    else:
+        model[dropout] = 0.1
+    assert recipe_from(values, origin="test").training.consistency == 1

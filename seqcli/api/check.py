@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from seqcli.api.tokenize import load_tokenizer
 from seqcli.api.unknown_tokens import UnknownTokens
@@ -17,12 +18,13 @@ from seqcli.text.checks import RowChecks, TextChecks
 from seqcli.text.cleaning import Cleaning
 from seqcli.text.findings import Finding
 from seqcli.text.length_ratios import MAX_LENGTH_RATIO
-from seqcli.text.lines import STDIN, name_of, write_atomically
+from seqcli.text.lines import STDIN, name_of, require_writable, write_together
 from seqcli.text.mending import mend
 from seqcli.text.parallel import check_counts, is_table
 from seqcli.text.repetitions import HeldOut
 from seqcli.text.unchecked import read_unchecked
 from seqcli.tokenizers import Tokenizer
+from seqcli.tokenizers.labels import LabelTokenizer
 
 ROLES = ("source", "target")
 MOST_LINES_SAMPLED = 10_000  # of each side, where a training asks for unknown tokens
@@ -74,7 +76,7 @@ def check_files(
     15 bytes a line. Raises DataError for files that cannot be read or are empty.
     """
     _require_ratio(max_length_ratio)
-    names = _side_names(files)
+    names = side_names(files)
     checks = TextChecks(
         names, _held_out(len(names), valid, test), max_length_ratio=max_length_ratio
     )
@@ -141,11 +143,12 @@ def clean_files(
     or under its inverse. Lines are mended: no control characters, no byte order marks, no carriage
     returns, letters and accents composed (NFC). Cleaning again changes nothing more.
 
-    The files are read twice and never changed. A name that ends in .gz is packed. Raises DataError
-    if a line is not UTF-8, the sides differ in number or nothing is left; OutputError.
+    The files are read twice and never changed; those that are written appear together. A name that
+    ends in .gz is packed. Raises DataError if a line is not UTF-8, the sides differ in number or
+    nothing is left; OutputError.
     """
     _require_ratio(max_length_ratio)
-    names = _side_names(files)
+    names = side_names(files)
     check_outputs(outputs, files, valid=valid, test=test)
     cleaning = Cleaning(names, _held_out(len(names), valid, test), max_length_ratio)
     cleaning.decide(read_unchecked(files))
@@ -155,8 +158,11 @@ def clean_files(
             why="every line is empty, repeated, or in another set",
             fix="Check that these are the right files",
         )
-    with ExitStack() as opened:
-        writers = [opened.enter_context(_writer(path)) for path in outputs]
+    with write_together(outputs) as streams, ExitStack() as opened:
+        writers = [
+            opened.enter_context(_writer(path, stream.buffer))
+            for path, stream in zip(outputs, streams, strict=True)
+        ]
         for row in cleaning.cleaned(read_unchecked(files)):
             for write, line in zip(writers, row, strict=True):
                 write(f"{line}\n".encode())
@@ -172,8 +178,11 @@ def clean_files(
 def check_outputs(
     outputs: Sequence[Path], files: Files, *, valid: Files = (), test: Files = ()
 ) -> None:
-    """Raise UsageError unless there is a new file for each side, and the text can be reread."""
-    names = _side_names(files)
+    """Raise UsageError unless there is a file for each side, and the text can be reread.
+
+    Raises OutputError for a file that cannot be written.
+    """
+    names = side_names(files)
     if len(outputs) != len(names):
         raise UsageError(
             f"files to write: {len(outputs)}, but sides of the text: {len(names)}",
@@ -197,6 +206,7 @@ def check_outputs(
                 fix="Choose another name",
             )
         taken.add(output.resolve())
+        require_writable(output)
 
 
 def load_tokenizers(
@@ -220,15 +230,16 @@ def _require_ratio(max_length_ratio: float) -> None:
 def _unknown_tokens(
     names: Sequence[str], tokenizers: Mapping[str, Tokenizer], *, step: int = 1
 ) -> list[UnknownTokens]:
-    """One for each side, if there are tokenizers."""
+    """One for each side of text, if there are tokenizers; labels have no tokens."""
+    each = [tokenizers.get(role) or tokenizers["shared"] for role in ROLES] if tokenizers else []
     return [
-        UnknownTokens(tokenizers.get(role) or tokenizers["shared"], name, step=step)
-        for role, name in zip(ROLES, names, strict=False)
-        if tokenizers
+        UnknownTokens(tokenizer, name, step=step)
+        for tokenizer, name in zip(each, names, strict=False)
+        if not isinstance(tokenizer, LabelTokenizer)
     ]
 
 
-def _side_names(files: Files) -> tuple[str, ...]:
+def side_names(files: Files) -> tuple[str, ...]:
     """What to call each side in messages."""
     if len(files) == 1 and is_table(files[0]):
         return tuple(f"{files[0]} ({role})" for role in ROLES)
@@ -245,11 +256,10 @@ def _held_out(num_sides: int, valid: Files, test: Files) -> dict[str, HeldOut]:
 
 
 @contextmanager
-def _writer(path: Path) -> Iterator[Callable[[bytes], object]]:
-    """Give what writes to a file that appears when it is whole; packed if its name says so."""
-    with write_atomically(path) as stream:
-        if path.suffix == ".gz":
-            with gzip.GzipFile(filename="", mode="wb", fileobj=stream.buffer, mtime=0) as packed:
-                yield packed.write
-        else:
-            yield stream.buffer.write
+def _writer(path: Path, stream: BinaryIO) -> Iterator[Callable[[bytes], object]]:
+    """Give what writes to the stream of a file; packed if its name says so."""
+    if path.suffix == ".gz":
+        with gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0) as packed:
+            yield packed.write
+    else:
+        yield stream.write

@@ -100,7 +100,9 @@ def _curve(model: str, quantity: str, records: Sequence[Record]) -> Curve:
         title, value = _UPDATES[quantity]
         updates = [_point(each, value(each)) for each in records if isinstance(each, Update)]
         return Curve(model=model, quantity=quantity, title=title, points=updates)
-    scores = [each for each in records if isinstance(each, Score)]
+    validations = [each for each in records if isinstance(each, Score)]
+    # One that went on with another metric is shown by that: the scores before are no like of it.
+    scores = [each for each in validations if each.metric == validations[-1].metric]
     best = [_point(each, each.score) for each in scores if each.is_best]
     return Curve(
         model=model,

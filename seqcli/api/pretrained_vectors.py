@@ -1,7 +1,6 @@
 """Embeddings that start from pretrained word vectors."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,7 +10,7 @@ from torch import nn
 from seqcli.data.vectors import PretrainedVectors, read_vectors, vector_size
 from seqcli.errors import ConfigError, DataError, UsageError
 from seqcli.experiment import Recipe
-from seqcli.text.lines import STDIN, name_of
+from seqcli.text.lines import is_read_once, name_of
 from seqcli.tokenizers import Tokenizer
 from seqcli.training.report import Reporter
 
@@ -29,8 +28,7 @@ def require_fitting_vectors(recipe: Recipe) -> None:
     read only once.
     """
     for side, path in vector_files(recipe).items():
-        file = Path(path)
-        if path == STDIN or (file.exists() and not file.is_file() and not file.is_dir()):
+        if is_read_once(path):
             raise UsageError(
                 f"data.{side}_vectors cannot be {name_of(path)}",
                 why="the size of the vectors is checked first, then they are read once more",

@@ -15,15 +15,22 @@ from seqcli.api.evaluate import score_lines
 from seqcli.api.pretrained_vectors import load_vectors, require_fitting_vectors, vector_files
 from seqcli.api.score import load_scorer, perplexity_of
 from seqcli.api.systems import load_system
+from seqcli.api.training_check import tell_findings
 from seqcli.api.training_folder import (
+    TextMarks,
     changed_settings,
     check_folder,
-    fingerprint,
     make_folder,
     open_folder,
+    record_changes,
     reopen_folder,
 )
-from seqcli.api.training_text import read_test_text, read_training_text
+from seqcli.api.training_text import (
+    TrainingText,
+    read_test_text,
+    read_training_text,
+    require_files,
+)
 from seqcli.architectures.description import ModelDescription, describe_model
 from seqcli.bundle import (
     FORMAT,
@@ -42,8 +49,9 @@ from seqcli.data.dataset import Text
 from seqcli.data.prepared_folder import PREPARED, preparing
 from seqcli.data.stored_text import StoredText
 from seqcli.evaluation import METRICS
-from seqcli.experiment import LOSS, Recipe
+from seqcli.experiment import Recipe
 from seqcli.tasks import TASKS, Task
+from seqcli.text.wording import beside
 from seqcli.tokenizers import Tokenizer
 from seqcli.training.capacity import require_capacity
 from seqcli.training.checkpoint import CheckpointFolder
@@ -51,7 +59,7 @@ from seqcli.training.distributed import Processes, choose_device, joined_process
 from seqcli.training.log import LOG, TrainingLog
 from seqcli.training.memory import bound_kernel_cache, keep_freed_memory
 from seqcli.training.precision import choose_precision, compute_exactly
-from seqcli.training.report import QuietReporter, Reporter, ValidationReport
+from seqcli.training.report import LOSS, QuietReporter, Reporter, ValidationReport
 from seqcli.training.trainer import Trainer
 
 
@@ -82,8 +90,8 @@ def train(
                 open_folder(output, recipe, resume=resume, overwrite=overwrite, override=override)
             )
         )
-        run = _Run(reporter, chosen_device, processes, start)
-        return _train_in(output, recipe, run, goes_on=goes_on)
+        run = _Run(reporter, chosen_device, processes, start, threads)
+        return _train_in(output, recipe, run, resume=resume, goes_on=goes_on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,56 +102,71 @@ class _Run:
     device: torch.device
     processes: Processes = field(default_factory=Processes)
     start: float | None = None  # its moment, by `time.monotonic`
+    threads: int | None = None  # of torch and the tokenizers; None: as many as they like
 
 
-def _train_in(output: Path, recipe: Recipe, run: _Run, *, goes_on: bool) -> Facts:
+def _train_in(output: Path, recipe: Recipe, run: _Run, *, resume: bool, goes_on: bool) -> Facts:
     """Train in the folder `output`, which is open, anew or from where the training in it stands.
 
-    Of several processes the first alone writes, and the others follow it.
+    `resume` is what was asked for, `goes_on` whether there is a folder to go on in. Of several
+    processes the first alone writes, and the others follow it.
     """
     log = TrainingLog(output / TRAINING / LOG, run.reporter)
     if run.processes.is_first:
         run = replace(run, reporter=log)
     reporter, processes = run.reporter, run.processes
+    if processes.count > 1:
+        require_files(recipe)
     has_state = goes_on and processes.from_first(
         lambda: CheckpointFolder(output / TRAINING).has_state
     )
     if not has_state:
+        if resume:
+            reporter.message("there is nothing to go on with: a new training begins")
         require_fitting_vectors(recipe)
     task = TASKS[recipe.task]
-    with preparing(output / TRAINING / PREPARED) as prepared:
+    with preparing(output / TRAINING / PREPARED, is_first=processes.is_first) as prepared:
         with processes.first_goes_ahead():
             text = read_training_text(recipe, task, prepared, reporter)
-        mark = fingerprint((text.stored.digest,), *text.validation)
+        marks = text.marks()
         test_text = read_test_text(recipe, task)
         tokenizers = processes.from_first(
             lambda: (
-                _reopen(output, recipe, mark, reporter)
+                _reopen(output, recipe, marks, run)
                 if goes_on
-                else task.learn_tokenizers(recipe, text.stored.kept_lines)
+                else task.learn_tokenizers(recipe, text.stored.kept_lines, threads=run.threads)
             )
         )
         with processes.first_goes_ahead():
+            if processes.is_first and not goes_on:
+                tell_findings(text, test_text, tokenizers, recipe, reporter)
             training = _Training(recipe, text.stored, tokenizers, run)
         if not has_state:
             training.load_vectors()
-        trainer = training.prepare(text.validation, output)
-        if not goes_on:  # only now: whatever is wrong with the data has come to light
-            processes.from_first(lambda: make_folder(output, recipe, tokenizers, mark))
-        elif trainer.resume():
-            reporter.message("going on where the training was stopped")
+        trainer = training.prepare(text, output)
+        if has_state:
+            trainer.resume()
+        processes.from_first(
+            lambda: (
+                record_changes(output, recipe, epochs=trainer.epochs)
+                if goes_on  # else only now: whatever is wrong with the data has come to light
+                else make_folder(output, recipe, tokenizers, marks)
+            )
+        )
+        if not has_state:
+            trainer.save()  # so that a model never lies there without a state to go on from
         if processes.is_first:
             log.go_on(step=trainer.step, epochs=trainer.epochs)
     is_over = trainer.train()
-    return processes.from_first(lambda: training.finish(output, test_text if is_over else None))
+    return processes.from_first(lambda: training.finish(output, test_text, is_over=is_over))
 
 
-def _reopen(output: Path, recipe: Recipe, mark: str, reporter: Reporter) -> dict[str, Tokenizer]:
+def _reopen(output: Path, recipe: Recipe, marks: TextMarks, run: _Run) -> dict[str, Tokenizer]:
     """Make ready to go on in the folder; return the tokenizers that are in it."""
     for key, values in changed_settings(output, recipe).items():
-        reporter.message(f"going on with another {key}: {values}")
-    reopen_folder(output, recipe, mark)
-    return load_tokenizers(output)
+        run.reporter.message(f"going on with another {key}: {values}")
+    reopen_folder(output, recipe, marks)
+    return load_tokenizers(output, threads=run.threads)
 
 
 def dry_run(
@@ -160,18 +183,19 @@ def dry_run(
     Whatever is wrong with recipe, data or (if it is given) `output` comes to light as in `train`.
     """
     reporter = reporter or QuietReporter()
-    run = _Run(reporter, _set_up(recipe, device, threads))
+    run = _Run(reporter, _set_up(recipe, device, threads), threads=threads)
     if output is not None:
         check_folder(output, recipe, resume=False, overwrite=overwrite)
     require_fitting_vectors(recipe)
     task = TASKS[recipe.task]
     with TemporaryDirectory() as folder, preparing(Path(folder)) as prepared:
         text = read_training_text(recipe, task, prepared, reporter)
-        read_test_text(recipe, task)
-        tokenizers = task.learn_tokenizers(recipe, text.stored.kept_lines)
+        test_text = read_test_text(recipe, task)
+        tokenizers = task.learn_tokenizers(recipe, text.stored.kept_lines, threads=threads)
+        tell_findings(text, test_text, tokenizers, recipe, reporter)
         training = _Training(recipe, text.stored, tokenizers, run)
         training.load_vectors()
-        return training.facts(text.validation)
+        return training.facts(text)
 
 
 def _set_up(recipe: Recipe, device: str, threads: int | None) -> torch.device:
@@ -202,7 +226,9 @@ class _Training:
         self._run = run
         self._reporter = run.reporter
         self._device = run.device
-        require_capacity(self._task.build_model, self._recipe.model, run.device)
+        require_capacity(
+            self._task.build_model, self._recipe.model, run.device, self._recipe.training
+        )
         torch.manual_seed(recipe.seed)
         self._model = self._task.build_model().to(run.device)
 
@@ -210,7 +236,7 @@ class _Training:
         """Let the embeddings start from the pretrained vectors that the recipe names."""
         load_vectors(self._recipe, self._task.embeddings(self._model), reporter=self._reporter)
 
-    def prepare(self, validation_text: Text, output: Path) -> Trainer:
+    def prepare(self, text: TrainingText, output: Path) -> Trainer:
         """Describe what will be done and make ready for it; nothing is written yet."""
         recipe = self._recipe
         self._describe()
@@ -225,9 +251,10 @@ class _Training:
                 smoothing=recipe.training.label_smoothing,
                 consistency=recipe.training.consistency,
             ),
-            validate=self._task.validation(self._model, validation_text),
+            validate=self._task.validation(self._model, text.validation, text.place),
             publish=partial(self._publish, output),
             metric=metric,
+            unit=self._task.unit,
             higher_is_better=metric != LOSS and METRICS[metric].higher_is_better,
             checkpoints=CheckpointFolder(output / TRAINING),
             reporter=self._reporter,
@@ -236,16 +263,17 @@ class _Training:
             start=self._run.start,
         )
 
-    def facts(self, validation_text: Text) -> dict[str, str]:
-        """Return what is trained on what, in words by name."""
-        self._task.validation(self._model, validation_text)  # finds fault with unusable text
+    def facts(self, text: TrainingText) -> dict[str, str]:
+        """Return what is trained on what, in words by name. DataError for unusable text."""
+        self._task.validation(self._model, text.validation, text.place)
         training = self._recipe.training
         dtype = str(choose_precision(training.precision, self._device)).removeprefix("torch.")
         probed = " (auto: the faster one here)" if training.precision == "auto" else ""
         return {
-            self._task.noun: f"{len(self._dataset):,} to train on, {len(validation_text[0]):,} to "
+            self._task.noun: f"{len(self._dataset):,} to train on, {len(text.validation[0]):,} to "
             "validate on",
             "left out": self._dataset.losses or "none",
+            **({"cut": self._dataset.cuts} if self._dataset.cuts else {}),
             "lengths": self._description().lengths(*self._dataset.mean_lengths()),
             "vocabulary": self._vocabulary_sizes(),
             **self.model_facts(),
@@ -264,22 +292,30 @@ class _Training:
     def _description(self) -> ModelDescription:
         return describe_model(self._model, self._recipe.model, self._device.type)
 
-    def finish(self, output: Path, test_text: Text | None) -> Facts:
-        """Score the model on the test set, if there is one, and write its card."""
-        if test_text is not None:
+    def finish(self, output: Path, test_text: Text | None, *, is_over: bool) -> Facts:
+        """Score the model on the test set, if there is one, and write its card.
+
+        Not so before the training is over: the model is not yet what will be used.
+        """
+        if is_over and test_text is not None:
             self._test(test_text, output)
         facts = read_facts(output)
-        write_card(output, facts, self.model_facts(), command=self._task.command)
+        if is_over:
+            write_card(output, facts, self.model_facts(), command=self._task.command)
         return facts
 
     def _test(self, text: Text, output: Path) -> None:
         """Score the model as it was written on the test set, and record the scores."""
         scores = self._test_scores(text, output)
-        for score in scores:
-            self._reporter.message(f"test {score.name} {score.value:.2f}  {score.signature}")
         facts = read_facts(output)
         others = [score for score in facts.scores if score.set != "test"]
-        write_facts(output, msgspec.structs.replace(facts, scores=[*others, *scores]))
+        data = {**facts.recipe["data"], "test": list(self._recipe.data.test)}
+        write_facts(
+            output,
+            msgspec.structs.replace(
+                facts, recipe={**facts.recipe, "data": data}, scores=[*others, *scores]
+            ),
+        )
 
     def _test_scores(self, text: Text, output: Path) -> list[BundleScore]:
         if len(text) == 1:  # text alone: what counts is how well it is predicted
@@ -294,9 +330,12 @@ class _Training:
     def _describe(self) -> None:
         """Say what is trained on what, so that every choice made for the user is seen."""
         say = self._reporter.message
-        say(f"{len(self._dataset)} training {self._task.noun}")
+        size = len(self._dataset)
+        say(f"{size} training {beside(size, self._task.noun)}")
         if self._dataset.losses:
             say(f"left out: {self._dataset.losses}")
+        if self._dataset.cuts:
+            say(f"cut: {self._dataset.cuts}")
         say(f"vocabulary: {self._vocabulary_sizes()}")
         parameters = count_parameters(self._model)
         say(f"model: {parameters:,} parameters, {self._recipe.model.summary()}")
@@ -309,10 +348,11 @@ class _Training:
 
     def _length_of_training(self) -> str:
         training = self._recipe.training
-        size = f"{training.batch_tokens} tokens"
+        size, noun = training.batch_tokens, "tokens"
         if training.batch_sentences:
-            size = f"{training.batch_sentences} {self._task.noun}"
-        return f"{training.epochs} epochs, batches of {size}"
+            size, noun = training.batch_sentences, self._task.noun
+        epochs = f"{training.epochs} {beside(training.epochs, 'epochs')}"
+        return f"{epochs}, batches of {size} {beside(size, noun)}"
 
     def _publish(self, output: Path, report: ValidationReport) -> None:
         """Write the model as it is now."""

@@ -1,6 +1,5 @@
 """Train by one recipe from several seeds, and say how far the scores of the models differ."""
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -13,6 +12,7 @@ from seqcli.api.training_folder import check_folder
 from seqcli.bundle import Facts
 from seqcli.errors import UsageError
 from seqcli.experiment import Recipe
+from seqcli.training.distributed import CPU, joined_processes
 from seqcli.training.report import QuietReporter, Reporter
 
 Watch = Callable[[Path], AbstractContextManager[Reporter]]
@@ -50,13 +50,15 @@ def train_seeds(
 ) -> list[ScoreOfSeeds]:
     """Train a model for each of `seeds`, one after the other; return the scores that all have.
 
-    That of seed 3 is `output` with "-3" at its end. `watch` gives the reporter of each model for as
-    long as it is trained; all else is as for `train`. Stopped at any point, all go on together with
-    `resume`: those that are finished stay as they are.
+    Each is in its `folder_of_seed`. `watch` gives the reporter of each model for as long as it is
+    trained; all else is as for `train`. Stopped at any point, all go on together with `resume`:
+    those that are finished stay as they are. Raises UsageError also for a limit of time.
     """
+    recipes = [msgspec.structs.replace(recipe, seed=seed) for seed in seeds]  # each one possible
     _require_several(seeds)
-    folders = [output.with_name(f"{output.name}-{seed}") for seed in seeds]
-    recipes = [msgspec.structs.replace(recipe, seed=seed) for seed in seeds]
+    _require_no_limit(recipe)
+    _require_one_process()
+    folders = [folder_of_seed(output, seed) for seed in seeds]
     wish = {"resume": resume, "overwrite": overwrite, "override": override}
     for folder, each in zip(folders, recipes, strict=True):
         check_folder(folder, each, **wish)  # now, and not hours later
@@ -68,6 +70,22 @@ def train_seeds(
                 train(each, folder, reporter=reporter, device=device, threads=threads, **wish)
             )
     return _scores(models)
+
+
+def folder_of_seed(output: Path, seed: int) -> Path:
+    """Return the folder of the model of a seed: `output` with "-3" at its end for 3.
+
+    UsageError if `output` is the root, to whose name nothing can be added.
+    """
+    if output.name in ("", ".."):  # such as ".", which is called otherwise
+        output = output.resolve()
+    if not output.name:
+        raise UsageError(
+            f"there can be no folder {output}-{seed}",
+            why="the model of a seed is written to the folder of that name and the seed",
+            fix="Give --output MODEL",
+        )
+    return output.with_name(f"{output.name}-{seed}")
 
 
 def _scores(models: Sequence[Facts]) -> list[ScoreOfSeeds]:
@@ -84,14 +102,31 @@ def _scores(models: Sequence[Facts]) -> list[ScoreOfSeeds]:
 
 def _require_several(seeds: Sequence[int]) -> None:
     if len(set(seeds)) < max(2, len(seeds)):
+        told = ", ".join(map(str, seeds))
         raise UsageError(
-            f"the seeds {', '.join(map(str, seeds))} are not several different ones",
+            f"the seed {told} is alone"
+            if len(seeds) == 1
+            else f"the seeds {told} are not several different ones",
             why="the same seed gives the same model, and one score has no deviation",
             fix="Give two or more, like 1,2,3; for one alone there is --seed",
         )
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+
+
+def _require_no_limit(recipe: Recipe) -> None:
+    if recipe.training.max_minutes:
         raise UsageError(
-            "several seeds are not trained by several processes",
-            why="the models come one after the other, each by one process",
-            fix="Start a training for each seed: --seed N --output MODEL-N",
+            "training.max_minutes (--max-time) does not go with several seeds",
+            why="each model would have all that time, and scores of unfinished ones say nothing of "
+            "the seeds",
+            fix="Leave it out: after Ctrl-C all go on together with --resume",
         )
+
+
+def _require_one_process() -> None:
+    with joined_processes(CPU) as processes:  # joined, so that one alone tells
+        if processes.count > 1:
+            raise UsageError(
+                "several seeds are not trained by several processes",
+                why="the models come one after the other, each by one process",
+                fix="Start a training for each seed: --seed N --output MODEL-N",
+            )

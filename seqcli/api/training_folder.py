@@ -4,7 +4,11 @@ import hashlib
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain
+from os.path import isdir
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,7 +22,7 @@ from seqcli.bundle import (
     WEIGHTS,
     save_tokenizers,
 )
-from seqcli.config import read_toml, to_toml
+from seqcli.config import read_toml, setting_text, to_toml
 from seqcli.data.config import SURROGATE
 from seqcli.data.prepared_folder import PREPARED
 from seqcli.errors import ConfigError, DataError, OutputError, UsageError
@@ -29,13 +33,26 @@ from seqcli.training.checkpoint import CheckpointFolder
 from seqcli.training.lock import LOCK, locked
 
 TEXT = "text.sha256"  # in the folder of the training's state
-OVERRIDABLE = ("training.", "evaluation.", "decoding.")  # what a training may go on with anew
+OVERRIDABLE = (  # what a training may go on with anew
+    "training.",
+    "evaluation.",
+    "decoding.",
+    "data.test",
+)
 FREE = ("training.max_minutes",)  # what changes when it ends for now, but not what comes of it
 FIXED = (  # all the same, as the state is made of them: it stands at a batch of an epoch
     "training.batch_tokens",
     "training.batch_sentences",
     "training.accumulate",
 )
+
+
+class TextMarks(NamedTuple):
+    """Fingerprints of what is learned from and of what is validated on, equal for equal lines."""
+
+    both: str
+    training: str
+    validation: str
 
 
 @contextmanager
@@ -70,10 +87,12 @@ def check_folder(
 ) -> bool:
     """Return whether there is a training to go on with; touch nothing.
 
-    Raises OutputError where the folder holds what must not be replaced, and ConfigError where
-    `resume` is asked with another recipe, unless all that differs is what `override` may change.
+    Raises OutputError where the folder holds what must not be replaced, or a model without the
+    state to go on from. ConfigError where `resume` is asked with another recipe, unless all that
+    differs is what `override` may change.
     """
     _require_one_wish(resume=resume, overwrite=overwrite, override=override)
+    require_writable_folder(output)
     if output.exists() and not output.is_dir():
         raise OutputError(f"{output} is a file", fix="Choose another name for the model's folder")
     if SURROGATE.search(f"{output} {output.resolve().name}"):
@@ -82,6 +101,8 @@ def check_folder(
             why="the name is stored with the model, as UTF-8",
             fix="Choose another name",
         )
+    if resume:
+        _require_state_beside_model(output)
     if resume and _was_begun(output):
         _require_permitted(changed_settings(output, recipe), override=override)
         return True
@@ -107,44 +128,69 @@ def check_folder(
     return False
 
 
+def require_writable_folder(output: Path) -> None:
+    """Raise at once the OutputError of a model's folder that cannot be made or written to."""
+    places = (output / TRAINING, output, *output.parents)
+    folder = next(place for place in places if isdir(place))  # not is_dir, which may be refused
+    try:
+        with TemporaryFile(dir=folder):
+            pass  # where that could be made, so can the rest
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to the folder {folder}: {error.strerror}",
+            why="the model is written to it",
+            fix="Choose a folder that you may write to",
+        ) from error
+
+
 def changed_settings(output: Path, recipe: Recipe) -> dict[str, str]:
     """Return what differs from the recipe of the training in `output`: both values, by key."""
     stored = output / TRAINING / RECIPE
     before = dict(_flat(recipe_from(read_toml(stored), origin=str(stored))))
     now = dict(_flat(recipe))
+    free = {*FREE, *(["training.batch_tokens"] if now["training.batch_sentences"] else [])}
     return {
-        key: f"{before.get(key)!r} before, {now.get(key)!r} now"
+        key: f"{setting_text(before.get(key))} before, {setting_text(now.get(key))} now"
         for key in sorted(before.keys() | now.keys())
-        if before.get(key) != now.get(key) and key not in FREE
+        if before.get(key) != now.get(key) and key not in free
     }
 
 
-def reopen_folder(output: Path, recipe: Recipe, text: str) -> None:
-    """Make ready to go on by `recipe` in the folder that `open_folder` let pass.
+def reopen_folder(output: Path, recipe: Recipe, text: TextMarks) -> None:
+    """Make ready to go on in the folder that `open_folder` let pass.
 
-    `text` is the fingerprint of the text; DataError if that is not what the training began with.
-    What a killed process left half-written is removed.
+    DataError if the `text` is not what the training began with. What a killed process left
+    half-written is removed.
     """
     stored = output / TRAINING / TEXT
-    if stored.is_file() and stored.read_text() != text:
-        raise DataError(
-            "the training or validation text is not what it was when the training began",
-            why="a resumed training must equal one that was never stopped",
-            fix="Give the same text, or start again with --overwrite",
-        )
+    if stored.is_file():
+        _require_same_text(stored.read_text().splitlines(), text, recipe)
     for folder in (output, output / TRAINING):
         for path in folder.glob(UNFINISHED):
             path.unlink(missing_ok=True)
+
+
+def record_changes(output: Path, recipe: Recipe, *, epochs: int) -> None:
+    """Let `recipe` take the place of the one that the training had, of which `epochs` are done.
+
+    ConfigError if it ends before them, and then nothing changes.
+    """
+    if epochs > recipe.training.epochs:
+        raise ConfigError(
+            f"training.epochs is {recipe.training.epochs}, but {epochs} epochs are done",
+            why="what was learned in them cannot be taken back",
+            fix=f"Give {epochs} or more, or start again with --overwrite",
+        )
     if changed_settings(output, recipe):
         _write_recipe(output, recipe)
 
 
 def make_folder(
-    output: Path, recipe: Recipe, tokenizers: Mapping[str, Tokenizer], text: str
+    output: Path, recipe: Recipe, tokenizers: Mapping[str, Tokenizer], text: TextMarks
 ) -> None:
     """Empty the folder that `open_folder` let pass, and put in what all trainings begin with.
 
-    `text` is the fingerprint of the text. OutputError, after which the folder is empty.
+    OutputError, after which the folder is empty.
     """
     try:
         _empty(output)
@@ -157,7 +203,7 @@ def make_folder(
         _write_recipe(output, recipe)  # first: it marks the folder as ours
         save_tokenizers(output, tokenizers)
         with write_atomically(output / TRAINING / TEXT) as file:  # last: now all is there
-            file.write(text)
+            file.write("".join(f"{mark}\n" for mark in text))
     except BaseException:
         _empty(output)
         raise
@@ -178,6 +224,18 @@ def _was_begun(output: Path) -> bool:
     training = output / TRAINING
     is_made = (training / TEXT).is_file() or CheckpointFolder(training).has_state
     return is_made and (training / RECIPE).is_file()
+
+
+def _require_state_beside_model(output: Path) -> None:
+    """Refuse to train again from the start where only the state of a training was removed."""
+    has_model = (output / FACTS).is_file() and (output / WEIGHTS).is_file()
+    training = output / TRAINING
+    if has_model and (training / RECIPE).is_file() and not CheckpointFolder(training).has_state:
+        raise OutputError(
+            f"{output} has a model, but no training state to go on from",
+            why="a training from the start would replace the model and its log",
+            fix="Use the model as it is, choose another folder, or replace it with --overwrite",
+        )
 
 
 def _is_empty(output: Path) -> bool:
@@ -221,6 +279,26 @@ def _empty(output: Path) -> None:
             path.unlink()
     for path in marks:
         path.unlink(missing_ok=True)
+
+
+def _require_same_text(before: Sequence[str], now: TextMarks, recipe: Recipe) -> None:
+    """Refuse another text than that of the marks of `before`, naming its files.
+
+    What earlier versions wrote has the mark of both alone.
+    """
+    if before[:1] == [now.both]:
+        return
+    files = {"training": recipe.data.train, "validation": recipe.data.valid}
+    marks = zip(files, before[1:], now[1:], strict=False)
+    changed = [name for name, old, new in marks if old != new and files[name]]
+    told = " and ".join(changed) or " or ".join(files)
+    named = chain.from_iterable(files[name] for name in changed or files)
+    raise DataError(
+        f"the {told} text is not what it was when the training began: {', '.join(named)}",
+        why="a resumed training must equal one that was never stopped",
+        fix="Give the same text, or start again with --overwrite, as after a new version of "
+        "seqcli that reads the text in another way",
+    )
 
 
 def _require_one_wish(*, resume: bool, overwrite: bool, override: bool) -> None:

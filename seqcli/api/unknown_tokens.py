@@ -33,6 +33,8 @@ class UnknownTokens:
         """The rate, also if it is 0."""
         self._count()
         text = "tokens that the vocabulary lacks (unknown, or spelled in bytes)"
+        if self._step > 1:
+            text += f", in one line of {self._step}"
         lines = tuple(self._first_lines)
         count, total = self._num_unknown, self._num_tokens
         return Finding("unknown_tokens", text, self._file, count, total, lines)

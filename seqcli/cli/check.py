@@ -14,6 +14,7 @@ from seqcli.cli.options import QuietOption, VerboseOption
 from seqcli.errors import UsageError
 from seqcli.text.length_ratios import MAX_LENGTH_RATIO
 from seqcli.text.parallel import is_table
+from seqcli.text.wording import beside
 
 if TYPE_CHECKING:
     from seqcli.api.check import CleanedText, TextReport
@@ -43,7 +44,9 @@ TestFileOption = Annotated[
 ]
 FixOption = Annotated[
     tuple[str, str] | None,
-    typer.Option("--fix", metavar=FILES, help="Write the text here, cleaned."),
+    typer.Option(
+        "--fix", metavar=FILES, help="Write the text here, cleaned, in place of any there."
+    ),
 ]
 FixFileOption = Annotated[
     str | None,
@@ -144,7 +147,7 @@ def _files(
 
 def _print_report(report: "TextReport") -> None:
     sides = zip(report.files, report.lines, strict=True)
-    typer.echo(", ".join(f"{file}: {count:,} lines" for file, count in sides))
+    typer.echo(", ".join(f"{file}: {count:,} {beside(count, 'lines')}" for file, count in sides))
     for finding in report.findings:
         typer.echo(f"  {'SERIOUS: ' if finding.is_serious else ''}{finding}")
     if not report.findings:

@@ -100,21 +100,28 @@ def _as_csv(found: "TrainingCurves") -> str:
 
 
 def _as_text(found: "TrainingCurves", *, colored: bool) -> str:
+    models = _models_of(found)
     return "\n\n".join(
-        _chart(name, group, colored=colored) for name, group in found.by_title().items()
+        _chart(name, group, models, colored=colored) for name, group in found.by_title().items()
     )
 
 
-def _chart(name: str, group: "Sequence[Curve]", *, colored: bool) -> str:
-    """A title, the chart, and a line for each model."""
-    pens = Pens(len(group), colored=colored)
+def _models_of(found: "TrainingCurves") -> list[str]:
+    """The models in order: by its number there one is known in all charts."""
+    return list(dict.fromkeys(curve.model for curve in found.curves))
+
+
+def _chart(name: str, group: "Sequence[Curve]", models: Sequence[str], *, colored: bool) -> str:
+    """A title, the chart, and a line for each model that has such a curve."""
+    pens = Pens(len(models), colored=colored)
+    points = {curve.model: [(each.step, each.value) for each in curve.points] for curve in group}
     lines = chart_lines(
-        [[(point.step, point.value) for point in curve.points] for curve in group],
+        [points.get(model, []) for model in models],
         pens,
         width=min(WIDEST, shutil.get_terminal_size().columns),
         height=HEIGHT,
     )
-    legend = [f"{pens.sample(number)} {_summary(curve)}" for number, curve in enumerate(group)]
+    legend = [f"{pens.sample(models.index(curve.model))} {_summary(curve)}" for curve in group]
     return "\n".join([f"{name}, by step", *lines, *legend])
 
 
@@ -131,7 +138,7 @@ def _draw(found: "TrainingCurves", canvas: "Figure") -> None:
     from seqcli.api.curves import SCORE
 
     groups = found.by_title()
-    models = list(dict.fromkeys(curve.model for curve in found.curves))
+    models = _models_of(found)
     canvas.set_size_inches(WIDTH, 0.4 + INCHES_A_CHART * len(groups))
     rows = canvas.subplots(len(groups), sharex=True, squeeze=False)[:, 0]
     lines = {}

@@ -4,12 +4,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from statistics import fmean
+from string import ascii_letters, digits
 from typing import NamedTuple
 
 BRAILLE, FULL = 0x2800, 0xFF  # the first of 256 letters, and the dots of the last
 DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # of a cell, by column and row
 
 COLORS = (36, 33, 35, 32, 34, 31)  # of a terminal: cyan, yellow, magenta, green, blue, red
+LETTERS = ascii_letters + digits
 FEWEST_COLUMNS = 20
 
 Points = Sequence[tuple[float, float]]
@@ -25,7 +27,7 @@ class Cell(NamedTuple):
 class Pens:
     """How the curves of a chart are told apart: by colour, else by letter, or not if there is one.
 
-    Six curves have colours of their own.
+    Six curves have colours of their own, and 62 have letters.
     """
 
     def __init__(self, count: int, *, colored: bool) -> None:
@@ -34,7 +36,7 @@ class Pens:
 
     def draw(self, cell: Cell) -> str:
         if not self.fine:
-            return chr(ord("a") + cell.curve % 26)
+            return LETTERS[cell.curve % len(LETTERS)]
         text = chr(BRAILLE + cell.dots)
         return f"\x1b[{COLORS[cell.curve]}m{text}\x1b[0m" if self.colored else text
 
@@ -46,6 +48,7 @@ class Pens:
 def chart_lines(curves: Sequence[Points], pens: Pens, *, width: int, height: int) -> Iterator[str]:
     """Draw curves between their axes, which are named by the ends of their ranges.
 
+    One without points is not there, but the others have the pens that they would have beside it.
     The chart is so many characters wide, but for the curves there are at least `FEWEST_COLUMNS`.
     """
     low, high = _range([y for points in curves for _, y in points])
@@ -74,7 +77,7 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
 def lay_out(
     curves: Sequence[Points], low: float, high: float, *, width: int, height: int, fine: bool
 ) -> list[list[Cell | None]]:
-    """Draw curves of at least one point each into rows of cells, the row of `high` values first.
+    """Draw curves into rows of cells, the row of `high` values first; not all are without points.
 
     A fine cell has 2 x 4 dots, a coarse one a single one.
     """
@@ -103,6 +106,8 @@ def _line(places: Points) -> Iterator[tuple[int, int]]:
     columns = defaultdict(list)
     for x, y in places:
         columns[round(x)].append(y)
+    if not columns:
+        return
     means = [(column, fmean(heights)) for column, heights in sorted(columns.items())]
     here = round(means[0][1])
     yield means[0][0], here

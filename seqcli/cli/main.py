@@ -15,6 +15,7 @@ from seqcli.cli.classify import classify
 from seqcli.cli.console import NORMAL, configure_logging, say, show_error
 from seqcli.cli.curves import curves
 from seqcli.cli.eval import eval_
+from seqcli.cli.file_pairs import CommandWithFilePairs
 from seqcli.cli.generate import generate
 from seqcli.cli.inspect import app as inspect_app
 from seqcli.cli.models import models
@@ -24,6 +25,7 @@ from seqcli.cli.tokenize import app as tokenize_app
 from seqcli.cli.train import train
 from seqcli.cli.translate import translate
 from seqcli.errors import OutputError, SeqcliError, UsageError
+from seqcli.text.lines import FIX_OF_TOO_LARGE
 from seqcli.training.memory import is_out_of_memory
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -35,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("train")(train)
+app.command("train", cls=CommandWithFilePairs)(train)
 app.command("translate")(translate)
 app.command("classify")(classify)
 app.command("tag")(tag)
@@ -131,7 +133,8 @@ def _dispatch(arguments: list[str]) -> int:
         raise KeyboardInterrupt from None
     except typer.TyperException as error:
         if type(error).__name__ != "NoArgsIsHelpError":
-            raise UsageError(error.format_message(), fix=_help_hint(error)) from None
+            what = error.format_message().replace("Value error, ", "")  # pydantic's own words
+            raise UsageError(what, fix=_help_hint(error)) from None
         say(error.format_message())  # nothing was asked for: the help is the answer
         return WRONG_USE
     except SystemExit as leaving:  # typer and rich turn a reader's leave into a status of 1
@@ -163,12 +166,18 @@ def _discard_unwritten(*streams: TextIO | None) -> None:
 
 def _file_fault(error: OSError) -> SeqcliError | None:
     """A full disk, or a path that the system refuses (too long, not permitted); None: ours."""
+    place = f" for {error.filename}" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        place = f" for {error.filename}" if error.filename else ""
         return OutputError(
             f"no space left on the disk{place}",
             why="what was written before is not complete",
             fix="Free some space or write to another disk",
+        )
+    if error.errno == errno.EFBIG:
+        return OutputError(
+            f"no file may be so large{place}",
+            why="what was written before is not complete",
+            fix=FIX_OF_TOO_LARGE,
         )
     if error.filename is None:
         return None

@@ -13,6 +13,7 @@ from seqcli.cli.options import QuietOption, ThreadsOption, VerboseOption
 from seqcli.cli.output import writer_to
 from seqcli.cli.translate import ModelArgument, OutputOption, SourceArgument
 from seqcli.text.lines import STDIN
+from seqcli.text.wording import beside
 
 if TYPE_CHECKING:
     from seqcli.decoding.language_model_scorer import LineScore, TextScore
@@ -54,7 +55,8 @@ def score(
 
 def _in_words(total: "TextScore") -> str:
     return (
-        f"{total.lines:,} lines, {total.tokens:,} tokens with the ends of sentences: "
+        f"{total.lines:,} {beside(total.lines, 'lines')}, {total.tokens:,} "
+        f"{beside(total.tokens, 'tokens')} with the ends of sentences: "
         f"{total.nats_per_token:.4f} nats a token, perplexity {total.perplexity:.2f} a token, "
         f"{total.bits_per_character:.4f} bits a character with the ends of lines"
     )

@@ -1,17 +1,19 @@
 """`seqcli train`: train a model from text, or go on with a training that was stopped."""
 
-import os
 import re
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from seqcli.cli.conflicts import refuse_beside
+from seqcli.cli.file_pairs import FilePair
 from seqcli.cli.options import DeviceOption, QuietOption, ThreadsOption, VerboseOption
 from seqcli.errors import UsageError
 from seqcli.text.parallel import is_table
+from seqcli.training.launch import is_first
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -20,6 +22,19 @@ if TYPE_CHECKING:
     from seqcli.training.report import Reporter
 
 FILES = "SOURCE TARGET"
+SETTINGS = {  # the settings that some parameters of the command give
+    **{
+        f"{text}_{form}": f"data.{text}"
+        for text in ("train", "valid", "test")
+        for form in ("files", "tsv", "text")
+    },
+    "architecture": "architecture",
+    "source_vectors": "data.source_vectors",
+    "target_vectors": "data.target_vectors",
+    "max_time": "training.max_minutes",
+    "seed": "seed",
+    "seeds": "seed",
+}
 
 OutputOption = Annotated[
     Path | None,
@@ -34,22 +49,30 @@ RecipeArgument = Annotated[
     ),
 ]
 TrainOption = Annotated[
-    tuple[str, str] | None,
-    typer.Option("--train", metavar=FILES, help="Training text, aligned by line."),
+    list[FilePair] | None,
+    typer.Option(
+        "--train",
+        metavar=FILES,
+        parser=FilePair._make,
+        help="Training text, aligned by line; may be repeated, as all that name text. A recipe "
+        "names it in one list: train = ['a.de', 'a.en', 'b.de', 'b.en'].",
+    ),
 ]
 ValidOption = Annotated[
-    tuple[str, str] | None,
-    typer.Option("--valid", metavar=FILES, help="Text to select checkpoints by."),
+    list[FilePair] | None,
+    typer.Option(
+        "--valid", metavar=FILES, parser=FilePair._make, help="Text to select checkpoints by."
+    ),
 ]
 TestOption = Annotated[
-    tuple[str, str] | None,
-    typer.Option("--test", metavar=FILES, help="Text to score the result on."),
+    list[FilePair] | None,
+    typer.Option(
+        "--test", metavar=FILES, parser=FilePair._make, help="Text to score the result on."
+    ),
 ]
 TrainTableOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--train-tsv", metavar="FILE", help="The same as SOURCE TAB TARGET; may be repeated."
-    ),
+    typer.Option("--train-tsv", metavar="FILE", help="The same as SOURCE TAB TARGET."),
 ]
 ValidTableOption = Annotated[
     list[str] | None, typer.Option("--valid-tsv", metavar="FILE", help="The same to select by.")
@@ -58,14 +81,14 @@ TestTableOption = Annotated[
     list[str] | None, typer.Option("--test-tsv", metavar="FILE", help="The same to score on.")
 ]
 TrainTextOption = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option("--train-text", metavar="FILE", help="Training text of a language model."),
 ]
 ValidTextOption = Annotated[
-    str | None, typer.Option("--valid-text", metavar="FILE", help="Its text to select by.")
+    list[str] | None, typer.Option("--valid-text", metavar="FILE", help="Its text to select by.")
 ]
 TestTextOption = Annotated[
-    str | None, typer.Option("--test-text", metavar="FILE", help="Its text to score on.")
+    list[str] | None, typer.Option("--test-text", metavar="FILE", help="Its text to score on.")
 ]
 ArchitectureOption = Annotated[
     str | None,
@@ -104,7 +127,10 @@ DryRunOption = Annotated[
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with a stopped training.")]
 OverrideOption = Annotated[
     bool,
-    typer.Option("--override", help="With --resume: take changed settings of the training."),
+    typer.Option(
+        "--override",
+        help="With --resume: take changed settings of the training, or another test set.",
+    ),
 ]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace MODEL.")]
 SeedOption = Annotated[
@@ -123,6 +149,7 @@ TensorBoardOption = Annotated[
 
 
 def train(
+    context: typer.Context,
     recipe: RecipeArgument = None,
     output: OutputOption = None,
     architecture: ArchitectureOption = None,
@@ -156,18 +183,20 @@ def train(
     Line N of a TARGET file belongs to line N of its SOURCE file: its translation, its label, or a
     tag for each of its words. A language model learns from text alone.
     """
-    _check_options(output, dry_run=dry_run, resume=resume, override=override)
-    _check_seeds(seeds, seed, dry_run=dry_run)
+    _check_options(context.params)
+    _refuse_set_beside_options(context)
     files = _texts("train", train_files, train_tsv, train_text)
     files |= _texts("valid", valid_files, valid_tsv, valid_text)
     files |= _texts("test", test_files, test_tsv, test_text)
     from seqcli.bundle import find_recipe
     from seqcli.experiment import resolve_recipe
 
+    _require_writable(output, _numbers(seeds))  # before the text is counted
     vectors = _vectors(source_vectors=source_vectors, target_vectors=target_vectors)
     resolved = resolve_recipe(
         None if recipe is None else find_recipe(recipe),
         files=files,
+        text_alone=[name for name in files if context.params[f"{name}_text"]],
         assignments=[*vectors, *_time_limit(max_time), *(assignments or [])],
         seed=seed,
         architecture=architecture,
@@ -209,7 +238,9 @@ def _train(
 
     if not seeds:
         with training_display(**display) as reporter:
-            api.train(recipe, output, reporter=reporter, **how)
+            facts = api.train(recipe, output, reporter=reporter, **how)
+        for test in (score for score in facts.scores if score.set == "test" and is_first()):
+            typer.echo(f"test {test.name} {test.value:.2f}  {test.signature}")
         return
 
     def watch(folder: Path) -> "AbstractContextManager[Reporter]":
@@ -227,7 +258,7 @@ def _train(
 
 def _display(*, quiet: bool, tensorboard: Path | None) -> dict[str, Any]:
     """How the training is shown: of the processes that torchrun starts, by the first alone."""
-    if os.environ.get("RANK", "0") != "0":
+    if not is_first():
         return {"quiet": True, "tensorboard": None}
     return {"quiet": quiet, "tensorboard": tensorboard}
 
@@ -245,12 +276,12 @@ def _numbers(seeds: str | None) -> list[int]:
 
 
 def _texts(
-    name: str, files: tuple[str, str] | None, tables: list[str] | None, text: str | None
+    name: str, pairs: list[FilePair] | None, tables: list[str] | None, texts: list[str] | None
 ) -> dict[str, tuple[str, ...]]:
     """The files of a text by its name in a recipe; nothing where none are given."""
-    for other in (f"--{name}" if files else "", f"--{name}-tsv" if tables else ""):
+    for other in (f"--{name}" if pairs else "", f"--{name}-tsv" if tables else ""):
         if other:
-            refuse_beside(other, {f"--{name}-text": text}, why="the latter is text alone")
+            refuse_beside(other, {f"--{name}-text": texts}, why="the latter is text alone")
     for table in tables or ():
         if not is_table(table):
             raise UsageError(
@@ -258,7 +289,7 @@ def _texts(
                 why="a file of tab-separated lines is known by its name, in a recipe as well",
                 fix="Rename it, or give a link to it",
             )
-    named = (*(files or ()), *(tables or ()), *([] if text is None else [text]))
+    named = (*chain.from_iterable(pairs or ()), *(tables or ()), *(texts or ()))
     return {name: named} if named else {}
 
 
@@ -279,19 +310,45 @@ def _time_limit(text: str | None) -> list[str]:
     return [f"training.max_minutes={60 * hours + minutes + seconds / 60}"]
 
 
-def _check_options(output: Path | None, *, dry_run: bool, resume: bool, override: bool) -> None:
-    if output is None and not dry_run:
+def _require_writable(output: Path | None, seeds: Sequence[int]) -> None:
+    """Raise SeqcliError if a folder that is asked for cannot be made or written to."""
+    if output is None:
+        return
+    from seqcli.api.train_seeds import folder_of_seed
+    from seqcli.api.training_folder import require_writable_folder
+
+    for folder in [folder_of_seed(output, seed) for seed in seeds] or [output]:
+        require_writable_folder(folder)
+
+
+def _refuse_set_beside_options(context: typer.Context) -> None:
+    """Raise UsageError where --set gives a setting that an option gives as well."""
+    keys = {each.partition("=")[0].strip() for each in context.params["assignments"] or ()}
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        if SETTINGS.get(name) in keys and source is not None and source.name != "DEFAULT":
+            refuse_beside(
+                f"--set {SETTINGS[name]}",
+                {parameter.opts[0]: True},
+                why="both give the same setting",
+            )
+
+
+def _check_options(given: Mapping[str, Any]) -> None:
+    """Raise UsageError without a folder to write, and for options that do not go together."""
+    if given["output"] is None and not given["dry_run"]:
         raise UsageError(
             "there is no folder to write the model to",
             why="a training writes its model and its state as it goes on",
             fix="Give --output MODEL, or --dry-run to see what would be trained",
         )
-    if dry_run:
-        going_on = {"--resume": resume, "--override": override}
-        refuse_beside("--dry-run", going_on, why="it says what a new training would be")
-
-
-def _check_seeds(seeds: str | None, seed: int | None, *, dry_run: bool) -> None:
-    if seeds is not None:
-        refuse_beside("--seeds", {"--seed": seed}, why="it names the seed of each model")
-        refuse_beside("--dry-run", {"--seeds": dry_run}, why="it says what one training would be")
+    if given["dry_run"]:
+        unused = ("resume", "override", "seeds", "tensorboard")
+        refuse_beside(
+            "--dry-run",
+            {f"--{name}": given[name] for name in unused},
+            why="it says what one new training would be",
+        )
+    if given["seeds"] is not None:
+        refuse_beside("--seeds", {"--seed": given["seed"]}, why="it names the seed of each model")

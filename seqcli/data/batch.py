@@ -15,25 +15,30 @@ class Batch(Protocol):
     """Examples padded into tensors, in the form that one task reads."""
 
     @property
-    def num_targets(self) -> Tensor:
-        """How many tokens or labels are to be predicted: a scalar."""
+    def num_targets(self) -> int:
+        """How many tokens or labels are to be predicted."""
         ...
 
     def to(self, device: torch.device) -> Self: ...
 
 
 class PairBatch(NamedTuple):
-    """Token ids of source and target; masks are True on real tokens."""
+    """Token ids of source and target; masks are True on real tokens.
+
+    Of any batch `places_N` are where its targets stand among all positions, row after row. They are
+    found on the host: to find them by a mask on CUDA, it would wait for the device.
+    """
 
     source_BS: Tensor  # ends in EOS
     source_mask_BS: Tensor
     target_input_BT: Tensor  # starts with BOS
     target_output_BT: Tensor  # the same shifted by one, ends in EOS
     target_mask_BT: Tensor
+    places_N: Tensor
 
     @property
-    def num_targets(self) -> Tensor:
-        return self.target_mask_BT.sum()
+    def num_targets(self) -> int:
+        return len(self.places_N)
 
     def to(self, device: torch.device) -> "PairBatch":
         return PairBatch(*moved(self, device))
@@ -45,10 +50,11 @@ class TextBatch(NamedTuple):
     input_BT: Tensor  # starts with BOS
     output_BT: Tensor  # the same shifted by one, ends in EOS
     mask_BT: Tensor  # True on real tokens
+    places_N: Tensor
 
     @property
-    def num_targets(self) -> Tensor:
-        return self.mask_BT.sum()
+    def num_targets(self) -> int:
+        return len(self.places_N)
 
     def to(self, device: torch.device) -> "TextBatch":
         return TextBatch(*moved(self, device))
@@ -60,10 +66,11 @@ class LabelledBatch(NamedTuple):
     source_BS: Tensor  # ends in EOS
     source_mask_BS: Tensor  # True on real tokens
     labels_BL: Tensor  # L is 1, or S; PAD where there is nothing to predict
+    places_N: Tensor
 
     @property
-    def num_targets(self) -> Tensor:
-        return (self.labels_BL != PAD).sum()
+    def num_targets(self) -> int:
+        return len(self.places_N)
 
     def to(self, device: torch.device) -> "LabelledBatch":
         return LabelledBatch(*moved(self, device))
@@ -96,17 +103,30 @@ def target_tensors(targets: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor, Te
     return pad_rows([[BOS, *target] for target in targets]), output_BT, output_BT != PAD
 
 
+def places_of(targets_BT: Tensor) -> Tensor:
+    """Return places_N of what is not padding, row after row."""
+    return torch.from_numpy(np.flatnonzero(targets_BT.numpy() != PAD))
+
+
+def at_places(states: Tensor, places_N: Tensor) -> Tensor:
+    """Return of states_BTE or numbers_BT those at the places, as states_NE or numbers_N."""
+    return states.flatten(0, 1).index_select(0, places_N)
+
+
 def pair_batch(examples: Sequence[Example]) -> PairBatch:
     """Pad the examples into one batch, the order of rows kept."""
+    targets = target_tensors([example.target for example in examples])
     return PairBatch(
         *source_tensors([example.source for example in examples]),
-        *target_tensors([example.target for example in examples]),
+        *targets,
+        places_N=places_of(targets[1]),
     )
 
 
 def text_batch(examples: Sequence[Example]) -> TextBatch:
     """The same for a language model: what is predicted is what is read."""
-    return TextBatch(*target_tensors([example.target for example in examples]))
+    targets = target_tensors([example.target for example in examples])
+    return TextBatch(*targets, places_N=places_of(targets[1]))
 
 
 def labelled_batch(examples: Sequence[Example], *, per_token: bool) -> LabelledBatch:
@@ -115,7 +135,9 @@ def labelled_batch(examples: Sequence[Example], *, per_token: bool) -> LabelledB
     Those of tokens get the width of the source, whose end mark has none.
     """
     end = [PAD] if per_token else []
+    labels_BL = pad_rows([[*example.target, *end] for example in examples])
     return LabelledBatch(
         *source_tensors([example.source for example in examples]),
-        labels_BL=pad_rows([[*example.target, *end] for example in examples]),
+        labels_BL=labels_BL,
+        places_N=places_of(labels_BL),
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seqcli.data.dataset import Example, Lengths
 from seqcli.data.rows import Integers, smallest_type
 
-Widths = NDArray[Any]  # what a batch is cut by: rows times the largest of them is its size
+Widths = NDArray[np.uint32]  # what a batch is cut by: rows times the largest of them is its size
 
 
 class PendingBatch(Protocol):

@@ -55,6 +55,7 @@ class DataConfig(Config):
             raise ConfigError(
                 f"data.max_length_ratio must be a number from 1, not {self.max_length_ratio}",
                 why="it is how many times as many tokens as the other a side may have",
+                fix="Give 1 or more; where any ratio is good, leave it out",
             )
         self._check_weights()
 
@@ -64,8 +65,8 @@ class DataConfig(Config):
         corpora = corpora_of(self.train, len(self.files)) or []
         if self.weights and self.train and len(self.weights) != len(corpora):
             raise ConfigError(
-                f"data.weights has {len(self.weights)} numbers, but data.train names "
-                f"{len(corpora)} corpora",
+                f"the numbers in data.weights are {len(self.weights)}, but the corpora in "
+                f"data.train are {len(corpora)}",
                 why="each number says how often a corpus is seen in an epoch",
                 fix="Give one number for each corpus, or none",
             )
@@ -74,7 +75,7 @@ class DataConfig(Config):
 def _require_utf8_names(key: str, *files: str) -> None:
     if SURROGATE.search("".join(files)):
         raise ConfigError(
-            f"data.{key} has a file whose name is not UTF-8: {files}",
+            f"data.{key} has a file whose name is not UTF-8: {', '.join(map(repr, files))}",
             why="the names are stored with the model, as UTF-8",
             fix="Rename the file, or give a link to it",
         )

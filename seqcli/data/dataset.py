@@ -1,17 +1,20 @@
 """The examples of a text, and how they are cut into tokens from epoch to epoch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqcli.data.filters import CUT, Filters, apply_filters
 from seqcli.data.rows import Integers, Rows, smallest_type
 from seqcli.errors import ConfigError
 
 Text = tuple[Sequence[str], ...]  # the lines of each file: of source and target, or of text alone
+
+Place = Callable[[int], str]  # where a row comes from, as in "train.de, line 17"
 
 LINES_FOR_RATIO = 2000  # by which it is told how long samples are
 
@@ -78,7 +81,7 @@ class LinesOfText(Protocol):
         """The lines in these rows."""
         ...
 
-    def is_repeated(self) -> Any:
+    def is_repeated(self) -> NDArray[np.bool_]:
         """Whether each row says the same as one before it."""
         ...
 
@@ -91,11 +94,17 @@ class LinesOfText(Protocol):
         ...
 
 
+def place_by_number(row: int) -> str:
+    """The `Place` where nothing but the number of a line is known."""
+    return f"line {row + 1}"
+
+
 class ListedText:
     """Lines that are held in memory, all of which are used."""
 
-    def __init__(self, text: Text) -> None:
+    def __init__(self, text: Text, place: Place = place_by_number) -> None:
         self._text = text
+        self.place = place
 
     def kept_rows(self) -> Integers:
         return np.arange(len(self._text[0]))
@@ -103,11 +112,8 @@ class ListedText:
     def lines(self, rows: Integers) -> Text:
         return tuple([side[row] for row in rows.tolist()] for side in self._text)
 
-    def is_repeated(self) -> Any:
+    def is_repeated(self) -> NDArray[np.bool_]:
         return np.zeros(len(self._text[0]), bool)
-
-    def place(self, row: int) -> str:
-        return f"line {row + 1}"
 
     def parts(self) -> Sequence[tuple[int, int, float]]:
         return [(0, len(self._text[0]), 1.0)]
@@ -144,7 +150,8 @@ class Dataset:
             repeated=lambda: text.is_repeated()[rows],
         )
         usable.require_any(noun)
-        self.losses = usable.losses(noun)  # what is left out or cut and why, in words
+        self.losses = usable.losses(noun)  # what is left out and why, in words
+        self.cuts = usable.cuts(noun)  # what is used up to a length, in words
         self._places = usable.places
         self._rows = rows[usable.places]
         self._most = filters.max_length if filters.too_long == CUT else None

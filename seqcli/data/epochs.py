@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -19,18 +20,46 @@ from seqcli.data.dataset import Dataset, Example, Examples
 from seqcli.data.rows import Integers
 
 SHARD = 16_384  # examples that are sampled at once: enough to make even batches of
+SLICE = 2048  # of a shard, sampled by one process: what comes of it depends on no other slice
 LARGE_PRIME = 1_000_003
 
+T = TypeVar("T")
 Pad = Callable[[Sequence[Example]], Any]
 
 
+class Divide(Protocol):
+    """Divides work among processes: each number below `count` is made by one, and all get all.
+
+    All processes are to call it, with the same count and in the same order.
+    """
+
+    def __call__(self, make: Callable[[int], T], count: int) -> list[T]: ...
+
+
+def alone(make: Callable[[int], T], count: int) -> list[T]:
+    """The `Divide` of one process."""
+    return [make(number) for number in range(count)]
+
+
 def epoch_batches(
-    dataset: Dataset, pad: Pad, *, budget: Budget, seed: int, epoch: int
+    dataset: Dataset,
+    pad: Pad,
+    *,
+    budget: Budget,
+    seed: int,
+    epoch: int,
+    divide: Divide = alone,
 ) -> Sequence[PendingBatch]:
-    """Return the batches of an epoch in an order that depends on `seed` and `epoch` alone."""
+    """Return the batches of an epoch in an order that depends on `seed` and `epoch` alone.
+
+    Where examples are sampled, the processes divide that between them: all are to make the batches,
+    or parts of them, in the same order.
+    """
     indices = dataset.of_epoch(seed=seed, epoch=epoch)
     if dataset.sampling:
-        return _sampled_batches(dataset, indices, pad, budget=budget, seed=seed, epoch=epoch)
+        dealt = np.random.default_rng([seed, epoch]).permutation(indices)
+        shards = map(np.sort, np.array_split(dealt, -(-len(dealt) // SHARD)))
+        return _sampled_batches(_Shards(dataset, pad, budget, [*shards], (seed, epoch), divide))
     groups = token_batches(
         dataset.lengths.of(indices),
         batch_tokens=budget.tokens,
@@ -41,26 +70,21 @@ def epoch_batches(
     return [PendingExamples(dataset, indices[group], pad) for group in groups]
 
 
-def _sampled_batches(
-    dataset: Dataset, indices: Integers, pad: Pad, *, budget: Budget, seed: int, epoch: int
-) -> list[PendingBatch]:
-    """Deal the examples out to shards at random; each is sampled when a batch of it is wanted.
+def _sampled_batches(shards: "_Shards") -> list[PendingBatch]:
+    """The batches of shards, each of which is sampled when a batch of it is wanted.
 
     How many batches a shard has is fixed before: so the number of those of an epoch is known at
     once, and each can be made without those before it.
     """
-    dealt = np.random.default_rng([seed, epoch]).permutation(indices)
-    shards = np.array_split(dealt, -(-len(indices) // SHARD))
-    epoch_shards = _Shards(dataset, pad, budget, [np.sort(shard) for shard in shards], seed, epoch)
     return [
-        _SampledBatch(epoch_shards, shard, number, positions)
+        _SampledBatch(shards, shard, number, positions)
         for shard in range(len(shards))
-        for number, positions in enumerate(epoch_shards.plan(shard))
+        for number, positions in enumerate(shards.plan(shard))
     ]
 
 
 class _Shards:
-    """The shards of an epoch, of which the one sampled last is held."""
+    """Examples of an epoch, dealt out at random; of the shards the one sampled last is held."""
 
     def __init__(
         self,
@@ -68,16 +92,20 @@ class _Shards:
         pad: Pad,
         budget: Budget,
         shards: Sequence[Integers],
-        seed: int,
-        epoch: int,
+        seed: tuple[int, int],
+        divide: Divide,
     ) -> None:
         self._dataset = dataset
         self._pad = pad
         self._budget = budget
         self._shards = shards
-        self._seed = (seed, epoch)
+        self._seed = seed
+        self._divide = divide
         self._sizes: dict[int, int] = {}
         self._latest: tuple[int, list[PendingExamples]] = (-1, [])
+
+    def __len__(self) -> int:
+        return len(self._shards)
 
     def plan(self, shard: int) -> list[int]:
         """Fix how many batches a shard has, and return how many positions each is to have."""
@@ -108,9 +136,16 @@ class _Shards:
 
     def _sample(self, shard: int) -> list[PendingExamples]:
         members = self._shards[shard]
-        seed, epoch = self._seed
-        number = (seed * LARGE_PRIME + epoch) * LARGE_PRIME + shard
-        sample = _Sample(self._dataset.sample(members, seed=number), self._dataset, members)
+        slices = np.split(members, range(SLICE, len(members), SLICE))
+
+        def sample_slice(number: int) -> list[Example]:
+            own_seed = 0
+            for part in (*self._seed, shard, number):
+                own_seed = own_seed * LARGE_PRIME + part
+            return self._dataset.sample(slices[number], seed=own_seed)
+
+        examples = chain.from_iterable(self._divide(sample_slice, len(slices)))
+        sample = _Sample(list(examples), self._dataset, members)
         order = by_length(sample.lengths, np.random.default_rng([*self._seed, shard]))
         widths = self._budget.widths(sample.lengths.of(order))
         groups = np.split(order, cut_into(widths, self._sizes[shard])[:-1])

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqcli.data.rows import Integers, smallest_type
 from seqcli.errors import DataError
+from seqcli.text.wording import beside
 
 SKIP, CUT = "skip", "cut"  # what is done with what is too long
 
@@ -30,7 +30,7 @@ class Filters:
 class Usable:
     """What the rules let pass."""
 
-    places: NDArray[Any]
+    places: Integers
     left_out: dict[str, int]  # how many by each rule, in words
     num_cut: int
     max_length: int
@@ -40,17 +40,21 @@ class Usable:
         return sum(self.left_out.values())
 
     def losses(self, noun: str) -> str:
-        """Say how many examples were left out or cut, and why; nothing where none was."""
-        told = self._reasons(noun) if self.num_left_out else []
-        if self.num_cut:
-            told.append(f"{self.num_cut} cut to {self.max_length} tokens (data.too_long)")
-        return ", ".join(told)
+        """Say how many examples were left out, and why; nothing where none was."""
+        return ", ".join(self._reasons(noun)) if self.num_left_out else ""
+
+    def cuts(self, noun: str) -> str:
+        """Say how many examples are used only in part; nothing where none is."""
+        if not self.num_cut:
+            return ""
+        cut, most = self.num_cut, self.max_length
+        return f"{cut} {beside(cut, noun)} to {most} {beside(most, 'tokens')} (data.too_long)"
 
     def require_any(self, noun: str) -> None:
         """Raise DataError if nothing is left, with the reasons."""
         if not len(self.places):
             raise DataError(
-                f"none of the {self.num_left_out} {noun} can be used: "
+                f"none of the {self.num_left_out} {beside(self.num_left_out, noun)} can be used: "
                 + ", ".join(self._reasons(noun)),
                 why="a model cannot be trained on nothing",
                 fix="Check the files, or change the settings named in brackets",
@@ -59,7 +63,7 @@ class Usable:
     def _reasons(self, noun: str) -> list[str]:
         (empty, *others), (first, *counts) = self.left_out, self.left_out.values()
         return [
-            f"{first} {noun} {empty}",
+            f"{first} {beside(first, noun)} {empty}",
             *(f"{count} {reason}" for reason, count in zip(others, counts, strict=True)),
         ]
 
@@ -80,7 +84,8 @@ def apply_filters(
     is_long = longer > filters.max_length
     rules = {"with an empty side": shorter == 0}
     if filters.too_long == SKIP:
-        rules[f"with more than {filters.max_length} tokens (data.max_length)"] = is_long
+        most = f"{filters.max_length} {beside(filters.max_length, 'tokens')}"
+        rules[f"with more than {most} (data.max_length)"] = is_long
     if (ratio := filters.max_length_ratio) is not None:
         rules[f"beyond a length ratio of {ratio:g} (data.max_length_ratio)"] = (
             longer > ratio * shorter

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from seqcli.errors import OutputError, SeqcliError
+from seqcli.errors import OutputError, PeerGone, SeqcliError
 from seqcli.text.lines import UNFINISHED
 
 PREPARED = "prepared"  # its name, in the folder of the training's state
@@ -35,12 +35,17 @@ class PreparedFolder:
 
 
 @contextmanager
-def preparing(path: Path) -> Iterator[PreparedFolder]:
+def preparing(path: Path, *, is_first: bool = True) -> Iterator[PreparedFolder]:
     """Give a folder to fill in the block, after which it has only what was asked for in it.
 
     After a fault of the user's it is as it was before; what a killed process has made stays, to go
-    on from. OutputError for any OSError in the block.
+    on from, also where it was another process of this training. Of several processes the first
+    alone deletes anything. OutputError for any OSError in the block.
     """
+    if not is_first:
+        with _faults_named(path):
+            yield PreparedFolder(path)
+        return
     missing = [each for each in (path, *path.parents) if not each.exists()]
     before = [] if missing else list(path.iterdir())
     folder = PreparedFolder(path)
@@ -49,6 +54,8 @@ def preparing(path: Path) -> Iterator[PreparedFolder]:
             path.mkdir(parents=True, exist_ok=True)
             yield folder
             folder.tidy()
+    except PeerGone:
+        raise
     except SeqcliError:
         for made in path.iterdir() if path.is_dir() else ():
             if made not in before:

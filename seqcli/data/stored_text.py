@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from seqcli.data.corpora import Corpus
 from seqcli.data.dataset import Text
 from seqcli.data.prepared_folder import PreparedFolder
-from seqcli.data.rows import Integers, Rows, RowsWriter, smallest_type
+from seqcli.data.rows import Integers, Rows, RowsWriter, file_sizes, smallest_type
 from seqcli.text.lines import write_atomically
 
-FORMAT = 1  # of the files; those of another are not used
+FORMAT = 2  # of the files; those of another are not used
 CHUNK = 20_000  # lines that are held at once
 MOST_FOR_TOKENIZER = 1_000_000  # lines of each side
 RECORD = "text.json"  # there once all is written
@@ -68,7 +68,8 @@ def _decode(values: Integers) -> str:
 
 class _Record(msgspec.Struct, frozen=True):
     digest: str
-    sizes: list[int]
+    sizes: list[int]  # rows of each corpus
+    values: list[int]  # bytes of each side
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,10 +176,17 @@ def _file_digest(path: Path) -> str:
 
 
 def _read_record(folder: Path) -> _Record | None:
+    """What is finished and still there; None if it is not whole."""
     try:
-        return msgspec.json.decode((folder / RECORD).read_bytes(), type=_Record)
+        record = msgspec.json.decode((folder / RECORD).read_bytes(), type=_Record)
+        rows = sum(record.sizes)
+        is_whole = (folder / HASHES).stat().st_size == rows * HASH.itemsize and all(
+            file_sizes(folder, str(side), BYTE) == (rows, values)
+            for side, values in enumerate(record.values)
+        )
     except (OSError, msgspec.MsgspecError):
         return None
+    return record if is_whole else None
 
 
 def _copy(corpora: Sequence[Corpus], folder: Path) -> _Record:
@@ -208,7 +216,7 @@ def _copy(corpora: Sequence[Corpus], folder: Path) -> _Record:
             side.flush()
         hashes.flush()
         os.fsync(hashes.fileno())
-    record = _Record(digest.hexdigest(), sizes)
+    record = _Record(digest.hexdigest(), sizes, [side.num_values for side in sides])
     with write_atomically(folder / RECORD) as stream:
         stream.write(msgspec.json.encode(record).decode())
     return record

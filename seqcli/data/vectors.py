@@ -93,8 +93,9 @@ def _open(path: str | Path) -> tuple[int, Iterator[tuple[int, str]]]:
         raise DataError(
             f"{name_of(path)} is a binary file, and word vectors are read from text files",
             why="it holds bytes that text never has, as the .bin files of word2vec and fastText do",
-            fix="Take the .vec file of fastText, or convert that of word2vec with gensim: "
-            "KeyedVectors.load_word2vec_format(OLD, binary=True)"
+            fix="Take the .vec file of fastText, or convert with gensim: load it by "
+            "KeyedVectors.load_word2vec_format(OLD, binary=True), or by "
+            "fasttext.load_facebook_vectors(OLD) if it is of fastText, then call "
             ".save_word2vec_format(NEW, binary=False)",
         ) from error
 

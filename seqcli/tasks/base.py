@@ -1,27 +1,41 @@
 """What a training needs to know of its task, and the passes over a validation set."""
 
+import hashlib
 import itertools
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, Generic, TypeVar
 
+import torch
 from torch import Tensor, nn
 
-from seqcli.bundle import vocabulary_fingerprint
+from seqcli.bundle import save_tokenizers
 from seqcli.data.batch import Batch
 from seqcli.data.batching import Budget, PendingBatch
-from seqcli.data.dataset import Dataset, Example, Examples, ListedText, Text
-from seqcli.data.epochs import epoch_batches
+from seqcli.data.dataset import (
+    Dataset,
+    Example,
+    Examples,
+    ListedText,
+    Place,
+    Text,
+    place_by_number,
+)
+from seqcli.data.epochs import Divide, alone, epoch_batches
 from seqcli.data.filters import Filters
 from seqcli.data.preparation import prepare_examples
 from seqcli.data.stored_text import StoredText
 from seqcli.evaluation import METRICS
-from seqcli.experiment import LOSS, Recipe
+from seqcli.experiment import Recipe
 from seqcli.nn.loss import consistent_cross_entropy, output_cross_entropy
 from seqcli.tokenizers import Tokenizer
-from seqcli.training.report import Sample, Validation
+from seqcli.training.report import LOSS, Sample, Validation
 from seqcli.translator import Translator
+
+FORMAT = 1  # of the token ids that are kept in files; those of another are made anew
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +62,13 @@ class Task(ABC, Generic[R, M]):
 
     @classmethod
     @abstractmethod
-    def learn_tokenizers(cls, recipe: R, text: Text) -> dict[str, Tokenizer]:
-        """Learn them from the training text; return them by role, as a bundle holds them."""
+    def learn_tokenizers(
+        cls, recipe: R, text: Text, *, threads: int | None = None
+    ) -> dict[str, Tokenizer]:
+        """Learn them from the training text; return them by role, as a bundle holds them.
+
+        `threads` is as for `train_tokenizer`.
+        """
 
     @abstractmethod
     def build_model(self) -> M:
@@ -111,10 +130,10 @@ class Task(ABC, Generic[R, M]):
         """Return the recipe with what depends on the text that is learned from."""
         return self.recipe
 
-    def dataset(self, text: Text) -> Dataset:
+    def dataset(self, text: Text, place: Place = place_by_number) -> Dataset:
         """The examples of a text that is held in memory, never sampled. Raises DataError."""
         return Dataset(
-            ListedText(text),
+            ListedText(text, place),
             Examples.of(self.encode(text, alpha=0.0, seed=0)),
             self.encode,
             filters=Filters(max_length=self.recipe.data.max_length),
@@ -131,7 +150,7 @@ class Task(ABC, Generic[R, M]):
             text.kept_lines,
             self.encode,
             prepared=text.prepared,
-            key=f"{self.recipe.task} {text.key} {vocabulary_fingerprint(self.tokenizers)}",
+            key=f"{FORMAT} {self.recipe.task} {text.key} {_fingerprint(self.tokenizers)}",
             num_ids=max(len(tokenizer.vocabulary) for tokenizer in self.tokenizers.values()),
             tell=tell,
         )
@@ -150,10 +169,13 @@ class Task(ABC, Generic[R, M]):
             noun=self.noun,
         )
 
-    def batches(self, dataset: Dataset, epoch: int, *, shares: int = 1) -> Sequence[PendingBatch]:
+    def batches(
+        self, dataset: Dataset, epoch: int, *, shares: int = 1, divide: Divide = alone
+    ) -> Sequence[PendingBatch]:
         """Return the batches of an epoch; each is padded when it is wanted.
 
         Each is to be dealt out in so many `shares`, and the budget of the recipe is that of one.
+        `divide` is as for `epoch_batches`.
         """
         training = self.recipe.training
         return epoch_batches(
@@ -162,12 +184,18 @@ class Task(ABC, Generic[R, M]):
             budget=Budget(training.batch_tokens, training.batch_sentences) * shares,
             seed=self.recipe.seed,
             epoch=epoch,
+            divide=divide,
         )
 
-    def validation(self, model: M, text: Text) -> Callable[[], Validation]:
-        """Return a pass over the validation set that scores the model by the recipe's metric."""
+    def validation(
+        self, model: M, text: Text, place: Place = place_by_number
+    ) -> Callable[[], Validation]:
+        """Return a pass over the validation set that scores the model by the recipe's metric.
+
+        Raises DataError, with the `place` of a line, for text that cannot be used.
+        """
         if self.recipe.evaluation.metric == LOSS:
-            return self._loss_validation(model, self.dataset(text))
+            return self._loss_validation(model, self.dataset(text, place))
         return self._scored_validation(model, *text)
 
     def _loss_validation(self, model: M, dataset: Dataset) -> Callable[[], Validation]:
@@ -177,12 +205,13 @@ class Task(ABC, Generic[R, M]):
 
         def validate() -> Validation:
             device = next(model.parameters()).device
-            nats, count = 0.0, 0
+            nats = torch.zeros((), dtype=torch.float64, device=device)  # read once, at the end
+            count = 0
             for pending in batches:
                 batch = pending.make().to(device)
-                nats += self.loss(model, batch, smoothing=0.0)[1].item()
-                count += int(batch.num_targets)
-            return Validation(LOSS, nats / count, f"nats a {self.unit}, teacher forcing")
+                nats += self.loss(model, batch, smoothing=0.0)[1]
+                count += batch.num_targets
+            return Validation(LOSS, nats.item() / count, f"nats a {self.unit}, teacher forcing")
 
         return validate
 
@@ -201,3 +230,13 @@ class Task(ABC, Generic[R, M]):
             return Validation(score.name, score.value, score.signature, sample)
 
         return validate
+
+
+def _fingerprint(tokenizers: Mapping[str, Tokenizer]) -> str:
+    """One hash over all that is saved of them, such as the kind and the scores of the pieces."""
+    digest = hashlib.sha256()
+    with TemporaryDirectory() as folder:
+        save_tokenizers(Path(folder), tokenizers)
+        for path in sorted(Path(folder).iterdir()):
+            digest.update(f"{path.name} {path.stat().st_size}\n".encode() + path.read_bytes())
+    return digest.hexdigest()

@@ -7,7 +7,7 @@ import msgspec
 from torch import Tensor, nn
 
 from seqcli.architectures.language_model import LanguageModel, build_language_model
-from seqcli.data.batch import TextBatch, text_batch
+from seqcli.data.batch import TextBatch, at_places, text_batch
 from seqcli.data.dataset import Example, Text
 from seqcli.data.stored_text import thinned
 from seqcli.decoding.language_model_generator import TextGenerator
@@ -25,8 +25,10 @@ class LanguageModelingTask(Task[LanguageModelRecipe, LanguageModel]):
     command: ClassVar[str] = "score"  # `generate` is the other one
 
     @classmethod
-    def learn_tokenizers(cls, recipe: LanguageModelRecipe, text: Text) -> dict[str, Tokenizer]:
-        return {"shared": train_tokenizer(thinned(text[0]), recipe.tokenizer)}
+    def learn_tokenizers(
+        cls, recipe: LanguageModelRecipe, text: Text, *, threads: int | None = None
+    ) -> dict[str, Tokenizer]:
+        return {"shared": train_tokenizer(thinned(text[0]), recipe.tokenizer, threads=threads)}
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -57,10 +59,10 @@ class LanguageModelingTask(Task[LanguageModelRecipe, LanguageModel]):
         """Each token, and the end of the sentence, is predicted from those before it."""
         features_BTE, _ = model(batch.input_BT)
         return (
-            features_BTE[batch.mask_BT],
+            at_places(features_BTE, batch.places_N),
             model.output_weight,
             model.output_bias,
-            batch.output_BT[batch.mask_BT],
+            at_places(batch.output_BT, batch.places_N),
         )
 
     def predictor(self, model: LanguageModel) -> TextGenerator:

@@ -43,10 +43,12 @@ class TaggingTask(LabellingTask[TaggingRecipe, Tagger]):
                 )
 
     @classmethod
-    def learn_tokenizers(cls, recipe: TaggingRecipe, text: Text) -> dict[str, Tokenizer]:
+    def learn_tokenizers(
+        cls, recipe: TaggingRecipe, text: Text, *, threads: int | None = None
+    ) -> dict[str, Tokenizer]:
         """Learn pieces of words as they are cut: with one space before each."""
         lines = [" ".join(split_words(line)) for line in thinned(text[0])]
-        return super().learn_tokenizers(recipe, (lines, text[1]))
+        return super().learn_tokenizers(recipe, (lines, text[1]), threads=threads)
 
     @staticmethod
     def split_labels(line: str) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from seqcli.architectures.seq2seq import Seq2Seq, build_seq2seq
-from seqcli.data.batch import PairBatch, pair_batch
+from seqcli.data.batch import PairBatch, at_places, pair_batch
 from seqcli.data.dataset import Dataset, Example, Lengths, Text
 from seqcli.data.stored_text import thinned
 from seqcli.decoding.neural_translator import DecodingConfig, NeuralTranslator
@@ -28,15 +28,17 @@ class TranslationTask(Task[TranslationRecipe, Seq2Seq]):
     roles: ClassVar[tuple[tuple[str, ...], ...]] = (("shared",), ("source", "target"))
 
     @classmethod
-    def learn_tokenizers(cls, recipe: TranslationRecipe, text: Text) -> dict[str, Tokenizer]:
+    def learn_tokenizers(
+        cls, recipe: TranslationRecipe, text: Text, *, threads: int | None = None
+    ) -> dict[str, Tokenizer]:
         """Learn one tokenizer from both sides, or one from each."""
         sources, targets = text
         if recipe.target_tokenizer is None:
             lines = [*thinned(sources), *thinned(targets)]
-            return {"shared": train_tokenizer(lines, recipe.tokenizer)}
+            return {"shared": train_tokenizer(lines, recipe.tokenizer, threads=threads)}
         return {
-            "source": train_tokenizer(thinned(sources), recipe.tokenizer),
-            "target": train_tokenizer(thinned(targets), recipe.target_tokenizer),
+            "source": train_tokenizer(thinned(sources), recipe.tokenizer, threads=threads),
+            "target": train_tokenizer(thinned(targets), recipe.target_tokenizer, threads=threads),
         }
 
     @property
@@ -84,10 +86,10 @@ class TranslationTask(Task[TranslationRecipe, Seq2Seq]):
         """Each target token is predicted from those before it."""
         features_BTE = model(batch.source_BS, batch.source_mask_BS, batch.target_input_BT)
         return (
-            features_BTE[batch.target_mask_BT],
+            at_places(features_BTE, batch.places_N),
             model.output_weight,
             model.output_bias,
-            batch.target_output_BT[batch.target_mask_BT],
+            at_places(batch.target_output_BT, batch.places_N),
         )
 
     def predictor(self, model: Seq2Seq) -> NeuralTranslator:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from seqcli.text.checks import ALLOWED_CHARACTERS, is_empty
 from seqcli.text.length_ratios import LengthRatios
-from seqcli.text.mending import MENDINGS
+from seqcli.text.mending import MENDINGS, mend
 from seqcli.text.repetitions import REPEATED, HeldOut, Repetitions
 from seqcli.text.unchecked import UncheckedLine, UncheckedRow, whole_rows
 
@@ -25,7 +25,7 @@ class Cleaning:
     files: Sequence[str]  # the name of each side
     held_out: Mapping[str, HeldOut]
     max_length_ratio: float
-    mended: Counter[str] = field(default_factory=Counter)  # lines, by rule
+    mended: Counter[str] = field(default_factory=Counter)  # lines of `cleaned`, by rule
 
     def __post_init__(self) -> None:
         self.rules = ["kept", "empty", *(f"in_{name}" for name in self.held_out)]
@@ -35,7 +35,8 @@ class Cleaning:
     def decide(self, rows: Iterator[UncheckedRow]) -> None:
         """Read all rows. DataError if one is not UTF-8, or a side has more lines than the other."""
         repetitions, ratios = Repetitions(), LengthRatios(ALLOWED_CHARACTERS)
-        for row in self._mended(rows, self.mended):
+        for lines in whole_rows(rows, self.files):
+            row = tuple(mend(line.text) for line in lines)
             fate = self._fate(row)
             self._fates.append(fate)
             if fate == KEPT:
@@ -55,10 +56,10 @@ class Cleaning:
                 self._fates[place] = beyond_ratio
 
     def cleaned(self, rows: Iterator[UncheckedRow]) -> Iterator[tuple[str, ...]]:
-        """The same rows again: those that are kept, mended."""
-        for fate, row in zip(self._fates, self._mended(rows, Counter()), strict=True):
+        """The same rows again: those that are kept, mended, which is counted."""
+        for fate, lines in zip(self._fates, whole_rows(rows, self.files), strict=True):
             if fate == KEPT:
-                yield row
+                yield tuple(map(self._mended, lines))
 
     @property
     def read(self) -> int:
@@ -81,18 +82,11 @@ class Cleaning:
                 return self.rules.index(f"in_{name}")
         return KEPT
 
-    def _mended(
-        self, rows: Iterator[UncheckedRow], counts: Counter[str]
-    ) -> Iterator[tuple[str, ...]]:
-        """The rows without their faults; count the lines that each rule has changed."""
-        for row in whole_rows(rows, self.files):
-            yield tuple(_mended(line, counts) for line in row)
-
-
-def _mended(line: UncheckedLine, counts: Counter[str]) -> str:
-    counts["carriage_returns"] += line.end == "\r\n"
-    text = line.text
-    for rule, mending in MENDINGS.items():
-        before, text = text, mending(text)
-        counts[rule] += text != before
-    return text
+    def _mended(self, line: UncheckedLine) -> str:
+        """The line without its faults; what each rule has changed is counted."""
+        self.mended["carriage_returns"] += line.end == "\r\n"
+        text = line.text
+        for rule, mending in MENDINGS.items():
+            before, text = text, mending(text)
+            self.mended[rule] += text != before
+        return text

@@ -17,7 +17,7 @@ import tempfile
 import threading
 import zlib
 from codecs import BOM_UTF8
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -28,11 +28,18 @@ STDIN = "-"
 GZIP_MAGIC = b"\x1f\x8b"
 GZIP_FAULTS = (EOFError, zlib.error, gzip.BadGzipFile)  # what a broken file raises
 UNFINISHED = ".*.partial"  # the names of files that are being written
+FIX_OF_TOO_LARGE = "Raise the limit (`ulimit -f`), or write to a disk that takes such large files"
 
 
 def name_of(path: str | Path) -> str:
     """What to call a file in a message: its path, but "standard input" for "-"."""
     return "standard input" if str(path) == STDIN else str(path)
+
+
+def is_read_once(path: str | Path) -> bool:
+    """Whether what is read is gone then: from a pipe, a device or standard input."""
+    file = Path(path)
+    return str(path) == STDIN or (file.exists() and not file.is_file() and not file.is_dir())
 
 
 def read_lines(path: str | Path) -> Iterator[str]:
@@ -123,13 +130,37 @@ def write_atomically(path: Path) -> Iterator[TextIO]:
     An existing file keeps its permissions, a link its target. A pipe or a device cannot be replaced
     and is written directly. OutputError for any OSError in the block, but that a reader has gone.
     """
+    with write_together([path]) as (stream,):
+        yield stream
+
+
+@contextlib.contextmanager
+def write_together(paths: Sequence[Path]) -> Iterator[list[TextIO]]:
+    """Yield a stream for each path, as `write_atomically` does: all change, or none.
+
+    None takes its place before all are on the disk.
+    """
+    path = paths[0]
     try:
-        if path.exists() and not path.is_file():
-            with path.open("w", encoding="utf-8", newline="\n") as stream:
-                yield stream
-        else:
-            with _replacement(Path(os.path.realpath(path))) as stream:
-                yield stream
+        with contextlib.ExitStack() as opened:
+            streams: list[TextIO] = []
+            drafts: dict[Path, TextIO] = {}
+            stream: TextIO
+            for path in paths:
+                if path.exists() and not path.is_file():
+                    stream = opened.enter_context(path.open("w", encoding="utf-8", newline="\n"))
+                else:
+                    stream = drafts[path] = opened.enter_context(_draft_of(path))
+                streams.append(stream)
+            yield streams
+            for path, stream in zip(paths, streams, strict=True):
+                stream.flush()
+                if path in drafts:
+                    os.fsync(stream.fileno())
+                    if path.exists():
+                        shutil.copymode(path, stream.name)
+            for path, draft in drafts.items():
+                os.replace(draft.name, os.path.realpath(path))
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -215,17 +246,13 @@ def _open_stdin() -> io.BufferedReader:
 
 
 @contextlib.contextmanager
-def _replacement(path: Path) -> Iterator[TextIO]:
-    """A stream to a temporary file beside `path` that takes its place when all is on the disk."""
-    temporary = path.with_name(UNFINISHED.replace("*", secrets.token_hex(8)))
+def _draft_of(path: Path) -> Iterator[TextIO]:
+    """A stream to a temporary file beside the one at `path`, removed unless it has replaced it."""
+    place = Path(os.path.realpath(path))
+    temporary = place.with_name(UNFINISHED.replace("*", secrets.token_hex(8)))
     try:
         with temporary.open("x", encoding="utf-8", newline="\n") as stream:
             yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        if path.exists():
-            shutil.copymode(path, temporary)
-        os.replace(temporary, path)
     finally:
         with contextlib.suppress(OSError):  # gone when all went well
             temporary.unlink()
@@ -238,6 +265,8 @@ def _cannot_write(path: Path, error: OSError) -> OutputError:
         fix = f"Create it: mkdir -p {path.parent}"
     elif os.path.isdir(path):
         fix = "Name a file in that folder"
+    elif error.errno == errno.EFBIG:
+        fix = f"{FIX_OF_TOO_LARGE}; nothing was left half-written"
     elif error.errno in (errno.ENOSPC, errno.EDQUOT):
         fix = "Free some space or write to another disk; nothing was left half-written"
     else:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from seqcli.errors import DataError
 from seqcli.text.lines import name_of, read_lines
+from seqcli.text.wording import beside
 
 TSV_ENDINGS = (".tsv", ".tsv.gz")
 
@@ -82,7 +83,8 @@ def check_counts(paths: Sequence[str | Path], counts: Sequence[int]) -> None:
             )
         if count != counts[0]:
             raise DataError(
-                f"{name_of(paths[0])} has {counts[0]} lines but {name_of(path)} has {count}",
+                f"{name_of(paths[0])} has {counts[0]} {beside(counts[0], 'lines')} but "
+                f"{name_of(path)} has {count}",
                 why="line N of one must belong to line N of the other",
                 fix="Remove the extra lines or align the files again",
             )

@@ -13,7 +13,7 @@ class UncheckedLine(NamedTuple):
     """A line without its end."""
 
     text: str  # what is not UTF-8 in it stands there as lone surrogates
-    end: str  # "\\n", "\\r\\n", or nothing at the end of the file
+    end: str  # "\\n", "\\r\\n", or nothing where the line goes on, or the file ends
     is_utf8: bool = True
 
 
@@ -45,8 +45,20 @@ def _read(path: str | Path) -> Iterator[UncheckedLine]:
 
 def _read_table(path: str | Path) -> Iterator[UncheckedRow]:
     for number, line in enumerate(_read(path), start=1):
-        texts = split_row(line.text, name_of(path), number)
-        yield tuple(line._replace(text=text) for text in texts)
+        source, target = (
+            UncheckedLine(text, line.end, is_utf8=line.is_utf8 or _is_utf8(text))
+            for text in split_row(line.text, name_of(path), number)
+        )
+        yield source._replace(end=""), target
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether a decoded text holds no lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def whole_rows(

@@ -42,9 +42,12 @@ SAVED: dict[str, type[DictionaryTokenizer]] = {  # what a file of a dictionary m
 }
 
 
-def train_tokenizer(lines: Iterable[str], config: TokenizerConfig) -> Tokenizer:
+def train_tokenizer(
+    lines: Iterable[str], config: TokenizerConfig, *, threads: int | None = None
+) -> Tokenizer:
     """Learn a tokenizer from lines of text; the same lines and settings give the same one.
 
+    It learns and encodes by so many `threads` at most; None: by all cores.
     Raises DataError for text that is empty, ConfigError for a vocabulary size it does not allow.
     """
     lines = [line for line in lines if line]
@@ -54,15 +57,18 @@ def train_tokenizer(lines: Iterable[str], config: TokenizerConfig) -> Tokenizer:
             why="the files are empty or hold empty lines only",
             fix="Give at least one line of text",
         )
-    return TOKENIZERS[config.kind].train(lines, config)
+    return TOKENIZERS[config.kind].train(lines, config, threads=threads)
 
 
-def load_tokenizer(path: Path) -> Tokenizer:
-    """Read what `Tokenizer.save` wrote; ModelError for a missing, broken or foreign file."""
+def load_tokenizer(path: Path, *, threads: int | None = None) -> Tokenizer:
+    """Read what `Tokenizer.save` wrote; ModelError for a missing, broken or foreign file.
+
+    It encodes by so many `threads` at most; None: by all cores.
+    """
     try:
         content = path.read_bytes()
         if path.suffix == SubwordTokenizer.suffix:
-            return SubwordTokenizer(content)
+            return SubwordTokenizer(content, threads=threads)
         saved = msgspec.json.decode(content, type=SavedDictionary)
         return SAVED[saved.kind](saved.pieces, saved.user_symbols)
     except OSError as error:

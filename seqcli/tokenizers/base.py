@@ -92,8 +92,13 @@ class Tokenizer(ABC):
 
     @classmethod
     @abstractmethod
-    def train(cls, lines: Sequence[str], config: TokenizerConfig) -> Self:
-        """Learn from lines. Raises ConfigError for a vocabulary size that they do not allow."""
+    def train(
+        cls, lines: Sequence[str], config: TokenizerConfig, *, threads: int | None = None
+    ) -> Self:
+        """Learn from lines, by so many `threads` at most, and encode by them; None: all cores.
+
+        Raises ConfigError for a vocabulary size that the lines do not allow.
+        """
 
     @abstractmethod
     def save(self, folder: Path, stem: str) -> Path:

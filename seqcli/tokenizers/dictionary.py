@@ -39,8 +39,13 @@ class DictionaryTokenizer(Tokenizer):
         """Cut text that has no reserved characters and no user symbols."""
 
     @classmethod
-    def train(cls, lines: Sequence[str], config: TokenizerConfig) -> Self:
-        """Keep the most frequent pieces; equally frequent ones by the order of code points."""
+    def train(
+        cls, lines: Sequence[str], config: TokenizerConfig, *, threads: int | None = None
+    ) -> Self:
+        """Keep the most frequent pieces; equally frequent ones by the order of code points.
+
+        One thread does all, whatever `threads` says.
+        """
         built_in = SPECIAL_PIECES + config.user_symbols
         if config.byte_fallback:
             built_in += BYTE_PIECES

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import ClassVar, Self
@@ -18,7 +19,7 @@ from seqcli.tokenizers.vocabulary import BOS, BYTE_PIECES, EOS, PAD, SPECIAL_PIE
 AUTOMATIC_SIZES = ((250_000, 1000), (1_500_000, 2000), (15_000_000, 4000), (150_000_000, 8000))
 LARGEST_SIZE = 16_000
 
-TRAINING_THREADS = 4  # fixed: the sums of the training, and so its result, depend on it
+TRAINING_THREADS = 4  # on any machine: the sums of the training, and so its result, depend on it
 MOST_SENTENCES = 2_000_000  # of a larger text, sentences at even distances are learned from
 SEGMENTS_OF_A_THREAD = 2000  # a thread more for each so many texts that are encoded at once
 LONGEST_SENTENCE = 1000  # characters; sentencepiece drops what is longer than 4192 bytes
@@ -32,12 +33,16 @@ class SubwordTokenizer(Tokenizer):
     suffix: ClassVar[str] = ".model"
     leading_space: ClassVar[bool] = True
 
-    def __init__(self, model: bytes) -> None:
-        """`model` is what sentencepiece saves. Raises ValueError if it is not one of ours."""
+    def __init__(self, model: bytes, *, threads: int | None = None) -> None:
+        """`model` is what sentencepiece saves. Raises ValueError if it is not one of ours.
+
+        Lines are encoded by so many `threads` at most; None: by all cores.
+        """
         from sentencepiece import SentencePieceProcessor, set_min_log_level
 
         set_min_log_level(_SILENT)
         self._model = model
+        self._threads = threads
         self._processor = SentencePieceProcessor()
         try:
             self._processor.load_from_serialized_proto(model)
@@ -52,16 +57,21 @@ class SubwordTokenizer(Tokenizer):
         super().__init__(Vocabulary(pieces), user_symbols)
 
     @classmethod
-    def train(cls, lines: Sequence[str], config: TokenizerConfig) -> Self:
+    def train(
+        cls, lines: Sequence[str], config: TokenizerConfig, *, threads: int | None = None
+    ) -> Self:
         sentences = _sentences(lines)
         automatic = automatic_size(sum(map(len, sentences)))
+        num_threads = min(TRAINING_THREADS, threads or TRAINING_THREADS)
+        learn = partial(_learn, sentences, config, num_threads=num_threads)
         try:
-            return cls(_train(sentences, config.vocabulary_size or automatic, config))
+            return cls(learn(config.vocabulary_size or automatic), threads=threads)
         except RuntimeError as error:
             possible = _possible_size(error)
             if config.vocabulary_size is not None:
                 raise size_error(config.vocabulary_size, possible=possible) from error
-        return cls(_train(sentences, possible + automatic, config))  # more characters than size
+        # There are more characters than that size.
+        return cls(learn(possible + automatic), threads=threads)
 
     def save(self, folder: Path, stem: str) -> Path:
         path = folder / f"{stem}{self.suffix}"
@@ -95,7 +105,7 @@ class SubwordTokenizer(Tokenizer):
         }
 
     def _encode_segments(self, segments: list[str]) -> list[list[int]]:
-        threads = min(_num_cores(), 1 + len(segments) // SEGMENTS_OF_A_THREAD)
+        threads = min(self._threads or _num_cores(), 1 + len(segments) // SEGMENTS_OF_A_THREAD)
         ids: list[list[int]] = self._processor.encode(segments, num_threads=threads)
         return ids
 
@@ -124,7 +134,7 @@ def _sentences(lines: Sequence[str]) -> list[str]:
     ]
 
 
-def _train(sentences: list[str], size: int, config: TokenizerConfig) -> bytes:
+def _learn(sentences: list[str], config: TokenizerConfig, size: int, *, num_threads: int) -> bytes:
     from sentencepiece import SentencePieceTrainer
 
     pad, bos, eos, unk = SPECIAL_PIECES
@@ -149,7 +159,7 @@ def _train(sentences: list[str], size: int, config: TokenizerConfig) -> bytes:
         bos_piece=bos,
         eos_piece=eos,
         unk_piece=unk,
-        num_threads=TRAINING_THREADS,
+        num_threads=num_threads,
         minloglevel=_SILENT,
     )
     return model.getvalue()

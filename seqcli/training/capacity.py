@@ -10,13 +10,17 @@ from torch import nn
 from seqcli.architectures.config import ModelConfig
 from seqcli.architectures.recurrent import StackConfig
 from seqcli.errors import ConfigError
+from seqcli.training.config import TrainingConfig
+from seqcli.training.optimizer import numbers_kept
 
-# Weight, gradient, two moments of the optimizer, and average: float32 each
-BYTES_A_PARAMETER = 20
+BYTES_A_NUMBER = 4  # float32
 
 
 def require_capacity(
-    build: Callable[[], nn.Module], config: ModelConfig, device: torch.device
+    build: Callable[[], nn.Module],
+    config: ModelConfig,
+    device: torch.device,
+    training: TrainingConfig,
 ) -> None:
     """Refuse a model that `build` would make by `config` if it alone is too large for the device.
 
@@ -33,13 +37,15 @@ def require_capacity(
         raise _too_large(
             too_many, config, "one matrix alone has more than 64 bits count"
         ) from error
-    if capacity is not None and count * BYTES_A_PARAMETER > capacity:
+    kept = numbers_kept(training.optimizer, momentum=training.momentum)
+    size = (3 + kept) * BYTES_A_NUMBER  # weight, gradient and average
+    if capacity is not None and count * size > capacity:
         raise _too_large(
-            f"{count:,} parameters, which need {_gigabytes(count * BYTES_A_PARAMETER)} to be "
-            f"trained, and this machine has {_gigabytes(capacity)}",
+            f"{count:,} parameters, which need {_gigabytes(count * size)} to be trained, and this "
+            f"machine has {_gigabytes(capacity)}",
             config,
-            f"each takes {BYTES_A_PARAMETER} bytes: itself, its gradient, two moments of the "
-            "optimizer and its average",
+            f"each takes {size} bytes: itself, its gradient, its average and {kept} numbers of "
+            f"{training.optimizer}",
         )
 
 

@@ -1,5 +1,6 @@
 """A training's state on disk, written whole or not at all, checked and loaded without pickle."""
 
+import errno
 import logging
 import zipfile
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from seqcli.errors import ModelError
 from seqcli.text.lines import write_atomically
+from seqcli.training.memory import is_out_of_memory
 
 STATES_KEPT = 2  # the newest, and the one before in case that a power cut damages the newest
 
@@ -51,7 +53,7 @@ class CheckpointFolder:
         """Return the newest whole state, or None if none was ever written.
 
         It and the one before it are kept. `tell` hears of newer ones that are damaged. Raises
-        ModelError if all are.
+        ModelError if all are, or if one cannot be read, as where memory or a permission lacks.
         """
         damaged: list[str] = []
         states = self._states()
@@ -59,7 +61,9 @@ class CheckpointFolder:
             try:
                 state = _read_state(path)
             except Exception as error:  # zipfile and torch raise many kinds for a broken file
-                damaged.append(f"{path.name} is damaged ({error or type(error).__name__})")
+                if _is_of_the_machine(error):
+                    raise _unreadable(path, error) from error
+                damaged.append(f"{path.name} is damaged ({str(error) or type(error).__name__})")
                 continue
             if damaged:
                 tell(f"{'; '.join(damaged)}: going on from the state before it, {path.name}")
@@ -112,6 +116,25 @@ class CheckpointFolder:
 
     def _load_weights(self, step: int) -> dict[str, Tensor]:
         return safetensors.torch.load_file(self._weights(step))
+
+
+def _is_of_the_machine(error: Exception) -> bool:
+    """Whether a state could not be read though it may be whole.
+
+    A broken one may name a place in the file that cannot be (EINVAL).
+    """
+    if isinstance(error, OSError):
+        return error.errno != errno.EINVAL
+    return is_out_of_memory(error)
+
+
+def _unreadable(path: Path, error: Exception) -> ModelError:
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return ModelError(
+        f"cannot read {path}: {reason or type(error).__name__}",
+        why="it may be whole all the same, so no older state takes its place; nothing was deleted",
+        fix="Mend what the system names, and go on with --resume",
+    )
 
 
 def _read_state(path: Path) -> dict[str, Any]:

@@ -1,6 +1,10 @@
 """The settings of a training."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
 
 from seqcli.config import (
     Config,
@@ -10,7 +14,7 @@ from seqcli.config import (
     require_probability,
 )
 from seqcli.errors import ConfigError
-from seqcli.training.optimizer import OPTIMIZERS
+from seqcli.training.optimizer import OPTIMIZERS, SGD
 from seqcli.training.precision import PRECISIONS
 from seqcli.training.schedule import PLATEAU, SCHEDULES
 from seqcli.training.stopping import AVERAGES
@@ -83,3 +87,40 @@ class TrainingConfig(Config):
                 why="the training would stop before its rate is lowered once",
                 fix="Raise training.patience, or set it to 0 for no early stop",
             )
+        self._require_heeded("optimizer", SGD, "momentum")
+        self._require_heeded("schedule", PLATEAU, "plateau_factor", "plateau_patience")
+
+    def _require_heeded(self, choice: str, needed: str, *names: str) -> None:
+        """Refuse settings that only one of the choices heeds, and that is not chosen."""
+        if (chosen := getattr(self, choice)) == needed:
+            return
+        for field in msgspec.structs.fields(self):
+            if field.name in names and getattr(self, field.name) != field.default:
+                raise ConfigError(
+                    f"training.{field.name} has no effect where training.{choice} is {chosen!r}",
+                    why=f"it is a setting of {needed!r} alone",
+                    fix=f"Leave it out, or set training.{choice} to {needed!r}",
+                )
+
+
+def require_one_batch_size(
+    recipe: Mapping[str, Any], assigned: Mapping[str, Any], *, default: int
+) -> None:
+    """Refuse a batch_tokens that would not be heeded, as there is a batch_sentences beside it.
+
+    Given are the tables of a recipe's file and those of what overrides it: a batch_sentences there
+    takes the place of the file's batch_tokens. One of the `default` says nothing: it is in each
+    recipe that is stored with a model. Raises ConfigError.
+    """
+    in_file, last = (
+        section if isinstance(section := tables.get("training"), Mapping) else {}
+        for tables in (recipe, assigned)
+    )
+    tokens = in_file.get("batch_tokens", default)
+    tokens_beside = tokens != default and in_file.get("batch_sentences")
+    if {**in_file, **last}.get("batch_sentences") and ("batch_tokens" in last or tokens_beside):
+        raise ConfigError(
+            "training.batch_tokens and training.batch_sentences are both given",
+            why="each says how large a batch is, and only one can be heeded",
+            fix="Leave one of them out, or set training.batch_sentences to 0",
+        )

@@ -5,19 +5,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.rendezvous import rendezvous
 
-from seqcli.errors import ConfigError, SeqcliError
+from seqcli.errors import ConfigError, PeerGone
+from seqcli.training.launch import is_one_of_several
 
 T = TypeVar("T")
 
 CPU = torch.device("cpu")
-SET_BY_TORCHRUN = {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}
 PATIENCE = timedelta(days=7)  # the others wait while the first prepares the text
 
 
@@ -50,11 +50,21 @@ class Processes:
         """Return what `make` returns in the first process, which is the only one to call it."""
         if self.count == 1:
             return make()
-        box = [make() if self.is_first else None]
+        box: list[Any] = [make() if self.is_first else None]
         with _peers_needed():
             dist.broadcast_object_list(box, src=0, device=CPU)
-        value: T = box[0]  # type: ignore[assignment]
+        value: T = box[0]
         return value
+
+    def divided(self, make: Callable[[int], T], count: int) -> list[T]:
+        """Return what `make` gives for each number below `count`; each is made by one process."""
+        own = [make(number) for number in range(self.rank, count, self.count)]
+        if self.count == 1:
+            return own
+        boxes: list[Any] = [None] * self.count
+        with _peers_needed():
+            dist.all_gather_object(boxes, own)
+        return [boxes[number % self.count][number // self.count] for number in range(count)]
 
     @contextmanager
     def first_goes_ahead(self) -> Iterator[None]:
@@ -79,8 +89,9 @@ class Processes:
         gradients = [
             torch.zeros_like(each) if each.grad is None else each.grad for each in parameters
         ]
-        weighted = torch._foreach_mul(gradients, sums[-1].to(gradients[0].dtype))
-        flat = torch.cat([*(each.flatten() for each in weighted), sums.to(gradients[0].dtype)])
+        sums_like_them = sums.to(gradients[0].dtype)
+        torch._foreach_mul_(gradients, sums_like_them[-1])  # in place: they are replaced below
+        flat = torch.cat([*(each.flatten() for each in gradients), sums_like_them])
         with _peers_needed():
             dist.all_reduce(flat)
         totals = flat[-len(sums) :].to(sums.dtype)
@@ -101,7 +112,7 @@ def joined_processes(device: torch.device) -> Iterator[Processes]:
     Where the block fails in more than one, the first to fail raises its error, and the others
     leave with the same exit status without a word: what happened is told once.
     """
-    if not os.environ.keys() >= SET_BY_TORCHRUN or os.environ["WORLD_SIZE"] == "1":
+    if not is_one_of_several():
         yield Processes()
         return
     store, rank, count = next(rendezvous("env://", timeout=PATIENCE))
@@ -130,7 +141,7 @@ def choose_device(kind: str) -> torch.device:
         return CPU
     if not torch.cuda.is_available():
         raise ConfigError("there is no CUDA device here", fix="Use --device auto or cpu")
-    place = int(os.environ.get("LOCAL_RANK", "0"))
+    place = int(os.environ["LOCAL_RANK"]) if is_one_of_several() else 0
     if place >= torch.cuda.device_count():
         raise ConfigError(
             f"there are {torch.cuda.device_count()} CUDA devices here, and more processes",
@@ -147,7 +158,7 @@ def _peers_needed() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise SeqcliError(
+        raise PeerGone(
             "another process of the training has ended",
             why="all of them make each update together",
             fix="See its own message, if it left any; then go on with the same command and "

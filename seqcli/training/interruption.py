@@ -13,6 +13,7 @@ from seqcli.errors import SeqcliError
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SHARE_KEPT = 0.05  # of a time limit, for what takes longer than expected
+SHARE_FOR_THE_END = 0.1  # of it, as long as no validation has been timed
 
 
 class Interrupted(SeqcliError):
@@ -63,10 +64,24 @@ class TimeLimit:
     """
 
     def __init__(self, minutes: float, *, start: float) -> None:
-        self.seconds = 60 * minutes
+        self._seconds = 60 * minutes
         self._start = start
+        self._longest_step = 0.0
+        self._last_validation: float | None = None
 
-    def is_near(self, reserve: float) -> bool:
-        """Whether what takes `reserve` seconds should be begun now to be over well in time."""
-        usable = (1 - SHARE_KEPT) * self.seconds
-        return self.seconds > 0 and time.monotonic() - self._start + reserve > usable
+    def count_step(self, seconds: float) -> None:
+        """Take in how long an update took."""
+        self._longest_step = max(self._longest_step, seconds)
+
+    def count_validation(self, seconds: float) -> None:
+        """Take in how long a validation took, with all that is written after it."""
+        self._last_validation = seconds
+
+    @property
+    def is_near(self) -> bool:
+        """Whether another update, a validation and that of the mean may not be over in time."""
+        of_end = SHARE_FOR_THE_END * self._seconds
+        if self._last_validation is not None:
+            of_end = 2 * self._last_validation
+        passed = time.monotonic() - self._start + self._longest_step + of_end
+        return 0 < self._seconds * (1 - SHARE_KEPT) < passed

@@ -23,15 +23,7 @@ def locked(folder: Path) -> Iterator[None]:
     The system lets go of it however the process ends, so what a killed one left never bars the
     way. Raises OutputError if another training holds it, in this process or in another.
     """
-    path = folder / LOCK
-    try:
-        file = path.open("a+b", buffering=0)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {path}: {error.strerror}", fix="Choose a folder that you may write to"
-        ) from error
-    with file:
-        _take(file, folder)
+    with _taken(folder) as file:
         with suppress(OSError):  # on a full disk the lock holds without a name
             file.truncate(0)
             file.write(f"process {os.getpid()} on {platform.node()}".encode())
@@ -40,6 +32,28 @@ def locked(folder: Path) -> Iterator[None]:
         finally:
             with suppress(OSError):
                 file.truncate(0)
+
+
+def _taken(folder: Path) -> FileIO:
+    """Open the lock and take it; another one where its last holder has just removed it."""
+    path = folder / LOCK
+    while True:
+        try:
+            file = path.open("a+b", buffering=0)
+        except OSError as error:
+            raise OutputError(
+                f"cannot write {path}: {error.strerror}",
+                fix="Choose a folder that you may write to",
+            ) from error
+        try:
+            _take(file, folder)
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    return file
+        except BaseException:
+            file.close()
+            raise
+        file.close()
 
 
 def _take(file: FileIO, folder: Path) -> None:

@@ -27,7 +27,14 @@ class Update(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="
     gradient_norm: float
 
 
-class Score(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="validation"):
+class Score(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag_field="event",
+    tag="validation",
+):
     """The outcome of a validation."""
 
     step: int
@@ -36,6 +43,7 @@ class Score(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="v
     metric: str
     score: float
     is_best: bool
+    of_mean: bool = False  # of several checkpoints, after the last epoch
 
 
 Record = Update | Score
@@ -52,12 +60,17 @@ class TrainingLog:
     def go_on(self, *, step: int, epochs: int) -> None:
         """Forget what came after `step` and after so many finished `epochs`, as it comes again.
 
-        To be called before the first news, with two zeros for a new training.
+        So does the mean of the checkpoints, whenever the training ends. To be called before the
+        first news, with two zeros for a new training.
         """
         kept = [
             record
             for record in (read_log(self._path) if self._path.exists() else [])
-            if (record.step <= step if isinstance(record, Update) else record.epoch <= epochs)
+            if (
+                record.step <= step
+                if isinstance(record, Update)
+                else record.epoch <= epochs and not record.of_mean
+            )
         ]
         with write_atomically(self._path) as file:
             file.write("".join(map(_line, kept)))
@@ -89,6 +102,7 @@ class TrainingLog:
                 metric=report.validation.metric,
                 score=report.validation.score,
                 is_best=report.is_best,
+                of_mean=report.of_mean,
             )
         )
         self._reporter.validated(report)

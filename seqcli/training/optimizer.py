@@ -13,50 +13,42 @@ BETAS = (0.9, 0.98)  # of the means of gradients and of their squares (Vaswani e
 log = logging.getLogger(__name__)
 
 
-def adamw(
-    parameters: Iterable[nn.Parameter],
-    *,
-    learning_rate: float,
-    weight_decay: float,
-    momentum: float,
-) -> torch.optim.Optimizer:
-    """Adam with the weights' decay apart from the gradient (Loshchilov and Hutter, 2019)."""
-    return torch.optim.AdamW(
-        parameters, lr=learning_rate, betas=BETAS, weight_decay=weight_decay, fused=True
-    )
-
-
-def adam(
-    parameters: Iterable[nn.Parameter],
-    *,
-    learning_rate: float,
-    weight_decay: float,
-    momentum: float,
-) -> torch.optim.Optimizer:
-    """Kingma and Ba (2015); the decay is part of the gradient."""
-    return torch.optim.Adam(
-        parameters, lr=learning_rate, betas=BETAS, weight_decay=weight_decay, fused=True
-    )
-
-
-def sgd(
-    parameters: Iterable[nn.Parameter],
-    *,
-    learning_rate: float,
-    weight_decay: float,
-    momentum: float,
-) -> torch.optim.Optimizer:
-    """Gradient descent with momentum; the decay is part of the gradient."""
-    return torch.optim.SGD(
-        parameters, lr=learning_rate, momentum=momentum, weight_decay=weight_decay, fused=True
-    )
-
-
-OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {  # all fused: one kernel a step
-    "adamw": adamw,
-    "adam": adam,
-    "sgd": sgd,
+OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
+    "adamw": torch.optim.AdamW,  # decay apart from the gradient (Loshchilov and Hutter, 2019)
+    "adam": torch.optim.Adam,  # Kingma and Ba (2015); the decay is part of the gradient
+    "sgd": torch.optim.SGD,  # gradient descent with momentum; the decay is part of the gradient
 }
+SGD = "sgd"  # the one with a momentum, and without moments
+
+
+def make_optimizer(
+    name: str,
+    parameters: Iterable[nn.Parameter],
+    *,
+    learning_rate: float,
+    weight_decay: float,
+    momentum: float,
+) -> torch.optim.Optimizer:
+    """Make one of `OPTIMIZERS`; all are fused: one kernel a step."""
+    kind: Callable[..., torch.optim.Optimizer] = OPTIMIZERS[name]
+    own = {"momentum": momentum} if name == SGD else {"betas": BETAS}
+    return kind(parameters, lr=learning_rate, weight_decay=weight_decay, fused=True, **own)
+
+
+def numbers_kept(name: str, *, momentum: float) -> int:
+    """How many numbers one of `OPTIMIZERS` keeps of each parameter: its moments or momentum."""
+    return int(momentum > 0) if name == SGD else 2
+
+
+def room_for_states(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    """Take as much memory as the first step is going to keep; none once it was made.
+
+    That is two moments of Adam, or one momentum, for each parameter.
+    """
+    group = optimizer.param_groups[0]
+    kept = 2 if "betas" in group else int(group["momentum"] > 0)
+    new = [parameter for parameter in group["params"] if parameter not in optimizer.state]
+    return [torch.empty_like(parameter) for parameter in new for _ in range(kept)]
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:

@@ -3,6 +3,13 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+LOSS = "loss"  # the metric that needs no decoding: nats, where all other scores are percentages
+
+
+def score_text(metric: str, score: float) -> str:
+    """A score in as many digits as tell two models apart."""
+    return f"{score:.{4 if metric == LOSS else 2}f}"
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -13,10 +20,13 @@ class Progress:
     step: int
     total_steps: int  # an estimate: sampled subwords change the number of batches
     nats_per_token: float  # negative log-likelihood of the training text, dropout included
-    tokens_per_second: float  # real target tokens
+    tokens_per_second: float  # real targets
     learning_rate: float
     gradient_norm: float  # before it was cut
     seconds_left: float  # until the last epoch ends; early stopping may come first
+    unit: str = "target token"  # what is predicted, and what the loss is counted in
+    metric: str = ""  # that the best model is chosen by
+    best_score: float | None = None  # None before the first validation
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +59,7 @@ class ValidationReport:
     is_best: bool
     validations_since_best: int
     seconds: float  # that the validation took
+    of_mean: bool = False  # of several checkpoints, after the last epoch
 
 
 class Reporter(Protocol):

@@ -2,9 +2,10 @@
 
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
-from seqcli.errors import UsageError
+from seqcli.errors import OutputError, UsageError
 from seqcli.training.report import Progress, Reporter, ValidationReport
 
 if TYPE_CHECKING:
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 class TensorBoardReporter:
     """A reporter that writes curves to a folder for TensorBoard, and passes all news on.
 
-    Raises UsageError where TensorBoard is not installed.
+    Raises UsageError where TensorBoard is not installed, and OutputError where nothing can be
+    written to the folder.
     """
 
     def __init__(self, folder: Path, reporter: Reporter) -> None:
@@ -25,6 +27,7 @@ class TensorBoardReporter:
                 fix="Install it with: pip install 'seqcli[tracking]'; or see `seqcli curves`, "
                 "which needs nothing more",
             )
+        _require_writable(folder)
         self._folder = folder
         self._reporter = reporter
         self._writer: SummaryWriter | None = None
@@ -59,3 +62,16 @@ class TensorBoardReporter:
         for name, value in values.items():
             self._writer.add_scalar(name, value, step)
         self._writer.flush()
+
+
+def _require_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to the folder {folder}: {error.strerror}",
+            why="the curves for TensorBoard are written to it",
+            fix="Choose a folder that you may write to",
+        ) from error

@@ -10,27 +10,34 @@ import torch
 from torch import Tensor, nn
 
 from seqcli.data.batching import PendingBatch
+from seqcli.data.epochs import Divide
 from seqcli.errors import ModelError, SeqcliError
 from seqcli.training.checkpoint import CheckpointFolder
 from seqcli.training.config import TrainingConfig
 from seqcli.training.distributed import Processes
 from seqcli.training.interruption import Interrupted, StopRequest, TimeLimit
 from seqcli.training.meter import BrokenUpdate, Meter
-from seqcli.training.report import Progress, Reporter, Validation, ValidationReport
+from seqcli.training.report import (
+    Progress,
+    Reporter,
+    Validation,
+    ValidationReport,
+    score_text,
+)
 from seqcli.training.stopping import Selection
 from seqcli.training.updater import Updater
 
 SECONDS_BETWEEN_REPORTS = 1.0
-SHARE_FOR_THE_END = 0.1  # of the time limit, as long as no validation has been timed
 
 
 class BatchesOfEpoch(Protocol):
     """Gives the batches of an epoch, always the same for the same epoch and shares.
 
-    Each is to be dealt out in so many `shares` of the token budget.
+    Each is to be dealt out in so many `shares` of the token budget. What is costly to make, the
+    processes `divide` among them.
     """
 
-    def __call__(self, epoch: int, *, shares: int) -> Sequence[PendingBatch]: ...
+    def __call__(self, epoch: int, *, shares: int, divide: Divide) -> Sequence[PendingBatch]: ...
 
 
 @dataclass(slots=True)
@@ -48,7 +55,7 @@ class Trainer:
     `loss` and `seed` are as for `Updater`; `validate()` scores the model; `publish()` is called
     with each new best model. A training that was stopped and goes on gives the same weights as one
     that was not. `metric` names what scores tell: those of a state by another one are forgotten.
-    Its time counts from the moment `start` of `time.monotonic`, or from now.
+    `unit` names what is predicted. Time counts from `start` of `time.monotonic`, or from now.
     Of several processes the first alone reports, validates and writes; the others follow it.
     """
 
@@ -63,6 +70,7 @@ class Trainer:
         publish: Callable[[ValidationReport], None],
         higher_is_better: bool,
         metric: str = "",
+        unit: str = "target token",
         checkpoints: CheckpointFolder,
         reporter: Reporter,
         seed: int,
@@ -75,16 +83,12 @@ class Trainer:
         self._validate = validate
         self._publish = publish
         self._metric = metric
+        self._unit = unit
         self._checkpoints = checkpoints
         self._reporter = reporter
         self._processes = processes or Processes()
         self._updater = Updater(
-            model,
-            config,
-            loss=loss,
-            seed=seed,
-            processes=self._processes,
-            say=reporter.message,
+            model, config, loss=loss, seed=seed, processes=self._processes, say=reporter.message
         )
         self._selection = Selection(
             keep=config.average_best,
@@ -98,8 +102,6 @@ class Trainer:
         self._time_limit = TimeLimit(
             config.max_minutes, start=self._last_save if start is None else start
         )
-        self._seconds_of_validation: float | None = None  # of the last one, publishing included
-        self._seconds_of_step = 0.0  # of the longest
         self._tried_out = False
 
     def train(self) -> bool:
@@ -127,7 +129,7 @@ class Trainer:
             return is_over
 
     def resume(self) -> bool:
-        """Take over the saved state, if there is one; return whether there was.
+        """Take over the saved state, if there is one, and say so; return whether there was.
 
         Raises ModelError if it is not a state of this model.
         """
@@ -149,6 +151,11 @@ class Trainer:
                 why="the training can go on only from a state of its own",
                 fix="Start again with --overwrite",
             ) from error
+        self._reporter.message(
+            "going on where the training was stopped"
+            if self._has_epochs_left
+            else "the training is finished already: there is nothing to go on with"
+        )
         return True
 
     def save(self) -> None:
@@ -187,7 +194,9 @@ class Trainer:
         Returns whether there was time for all of them; if not, the state is saved.
         """
         position = self._position
-        batches = self._batches(position.epoch, shares=self._updater.shares)
+        batches = self._batches(
+            position.epoch, shares=self._updater.shares, divide=self._processes.divided
+        )
         if position.total_steps == 0:
             position.total_steps = len(batches) * self._config.epochs
         self._model.train()
@@ -196,7 +205,7 @@ class Trainer:
         for batch in batches[position.batch :]:
             start = time.monotonic()
             self._updater.update(batch, meter, total_steps=position.total_steps)
-            self._seconds_of_step = max(self._seconds_of_step, time.monotonic() - start)
+            self._time_limit.count_step(time.monotonic() - start)
             position.batch += 1
             stop, time_is_up, save, report = self._due(meter)
             if stop or time_is_up or save or report:
@@ -205,6 +214,7 @@ class Trainer:
                 self._reporter.message("saving the state; Ctrl-C again stops without it")
             if stop or time_is_up or save:
                 self.save()
+                meter.reset()  # the seconds of a save are no update's
             if stop:
                 raise self._interrupted()
             if time_is_up:
@@ -228,7 +238,7 @@ class Trainer:
         seconds_unsaved = time.monotonic() - self._last_save
         stop, time_is_up, save, report = self._processes.any(
             self._stop_request.is_made,
-            is_first and self._time_limit.is_near(self._seconds_for_the_end()),
+            is_first and self._time_limit.is_near,
             is_first and seconds_unsaved >= 60 * self._config.save_minutes,
             is_first and meter.seconds >= SECONDS_BETWEEN_REPORTS,
         )
@@ -238,13 +248,7 @@ class Trainer:
         return self._processes.any(self._stop_request.is_made)[0]
 
     def _time_is_up(self) -> bool:
-        return self._processes.any(self._time_limit.is_near(self._seconds_for_the_end()))[0]
-
-    def _seconds_for_the_end(self) -> float:
-        """What another update, a validation and that of the mean of the best may take."""
-        if self._seconds_of_validation is None:
-            return SHARE_FOR_THE_END * self._time_limit.seconds + self._seconds_of_step
-        return 2 * self._seconds_of_validation + self._seconds_of_step
+        return self._processes.any(self._time_limit.is_near)[0]
 
     def _report(self, meter: Meter, batches_an_epoch: int) -> None:
         """Send the means since the last report, before which nothing is saved or published."""
@@ -267,6 +271,9 @@ class Trainer:
                 learning_rate=self._updater.learning_rate,
                 gradient_norm=means.gradient_norm,
                 seconds_left=left * meter.seconds / meter.updates,
+                unit=self._unit,
+                metric=self._metric,
+                best_score=self._selection.best[0][0] if self._selection.best else None,
             )
         )
         meter.reset()
@@ -328,7 +335,7 @@ class Trainer:
                 if is_best:
                     self._publish(report)
         self._reporter.validated(report)
-        self._seconds_of_validation = time.monotonic() - start
+        self._time_limit.count_validation(time.monotonic() - start)
 
     def _publish_mean_of_best(self) -> None:
         """Publish the mean of the best or last checkpoints if it is better than the best."""
@@ -341,25 +348,27 @@ class Trainer:
             for name, parameter in self._model.named_parameters():
                 parameter.copy_(mean[name])
         validation = self._validate_quietly()
+        name = validation.metric
         is_best = selection.is_better(validation.score, best_score)
         outcome = "is kept" if is_best else "is not better"
         self._reporter.message(
             f"the mean of the {len(selection.steps)} {selection.average} checkpoints has "
-            f"{validation.metric} {validation.score:.2f} and {outcome} (best alone "
-            f"{best_score:.2f})"
+            f"{name} {score_text(name, validation.score)} and {outcome} (best alone "
+            f"{score_text(name, best_score)})"
         )
         if is_best:
-            self._publish(
-                ValidationReport(
-                    validation,
-                    epoch=self._position.epoch,
-                    step=self._updater.step,
-                    best_score=validation.score,
-                    is_best=True,
-                    validations_since_best=0,
-                    seconds=time.monotonic() - start,
-                )
+            report = ValidationReport(
+                validation,
+                epoch=self._position.epoch,
+                step=self._updater.step,
+                best_score=validation.score,
+                is_best=True,
+                validations_since_best=0,
+                seconds=time.monotonic() - start,
+                of_mean=True,
             )
+            self._publish(report)
+            self._reporter.validated(report)
 
     def _validate_quietly(self) -> Validation:
         """Validate in evaluation mode, without a trace in the caller's random numbers."""
@@ -385,5 +394,6 @@ class Trainer:
         return SeqcliError(
             what,
             why=f"the training diverged; {best}",
-            fix="Lower training.learning_rate or raise training.warmup_steps, and start again",
+            fix="Lower training.learning_rate or raise training.warmup_steps, and start again with "
+            "--overwrite",
         )

@@ -15,7 +15,12 @@ from seqcli.training.config import TrainingConfig
 from seqcli.training.distributed import Processes
 from seqcli.training.memory import is_out_of_memory
 from seqcli.training.meter import Meter
-from seqcli.training.optimizer import OPTIMIZERS, AveragedWeights, restore_optimizer
+from seqcli.training.optimizer import (
+    AveragedWeights,
+    make_optimizer,
+    restore_optimizer,
+    room_for_states,
+)
 from seqcli.training.precision import choose_precision
 from seqcli.training.schedule import PLATEAU, Plateau, learning_rate_factor, warmup_within
 
@@ -49,7 +54,8 @@ class Updater:
         self._parameters = list(model.parameters())
         self.device = self._parameters[0].device
         self._dtype = processes.from_first(lambda: choose_precision(config.precision, self.device))
-        self._optimizer = OPTIMIZERS[config.optimizer](
+        self._optimizer = make_optimizer(
+            config.optimizer,
             self._parameters,
             learning_rate=config.learning_rate,
             weight_decay=config.weight_decay,
@@ -92,21 +98,15 @@ class Updater:
     def try_out(self, batch: PendingBatch) -> None:
         """Compute a gradient as an update would, and leave everything as it was.
 
-        Raises SeqcliError if there is not enough memory for it.
+        Raises SeqcliError if there is not enough memory for the optimizer's state, or beside it
+        for a single line.
         """
-        parts = _deal(batch, self.shares)
-        longest = max(parts, key=lambda part: part.positions())
+        room = self._room_for_optimizer()  # there by the second update, so held here as well
+        longest = max(_deal(batch, self.shares), key=lambda part: part.positions())
         with torch.random.fork_rng(devices=[self.device] if self._on_cuda else []):
-            _, too_large = self._accumulate([longest])
+            self._accumulate_in_parts([longest], 1)
+        del room
         self._optimizer.zero_grad(set_to_none=True)
-        if too_large is not None:
-            raise SeqcliError(
-                f"the longest batch does not fit into memory: {len(longest)} rows, "
-                f"{longest.positions()} positions, padding included",
-                why="the training would fail when it comes to it",
-                fix="Lower training.batch_tokens (and raise training.accumulate by as much to keep "
-                "the result), data.max_length or the size of the model",
-            )
 
     def state(self) -> dict[str, Any]:
         """All that the next update depends on."""
@@ -139,14 +139,31 @@ class Updater:
     def _on_cuda(self) -> bool:
         return self.device.type == "cuda"
 
-    def _make_gradient(self, batch: PendingBatch) -> Tensor:
-        """Leave the gradient of this process's share; return its nats and number of targets.
+    def _room_for_optimizer(self) -> list[Tensor]:
+        try:
+            return room_for_states(self._optimizer)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            count = sum(parameter.numel() for parameter in self._parameters)
+            raise SeqcliError(
+                f"what the optimizer gathers of {count:,} parameters does not fit into memory",
+                why="the training would fail at its first update",
+                fix="Lower the sizes of the model or tokenizer.vocabulary_size; "
+                "training.optimizer='sgd' needs the least",
+            ) from error
 
-        Where memory runs out it starts again, with the share in twice as many parts.
-        """
+    def _make_gradient(self, batch: PendingBatch) -> Tensor:
+        """Leave the gradient of this process's share; return its nats and number of targets."""
         dealt = _deal(batch, self._processes.count)
-        shares = dealt[self._processes.rank : self._processes.rank + 1]
-        num_parts = math.ceil(self.shares / self._processes.count)
+        own = dealt[self._processes.rank : self._processes.rank + 1]  # none of a small batch
+        return self._accumulate_in_parts(own, math.ceil(self.shares / self._processes.count))
+
+    def _accumulate_in_parts(self, shares: Sequence[PendingBatch], num_parts: int) -> Tensor:
+        """Do as `_accumulate` with each share in so many parts, or more where memory runs out.
+
+        Raises SeqcliError if there is not enough for a single line.
+        """
         while True:
             parts = [part for share in shares for part in _deal(share, num_parts)]
             self._seed_update()
@@ -169,7 +186,7 @@ class Updater:
         """
         self._optimizer.zero_grad(set_to_none=True)
         batches: list[Batch] = [part.make() for part in parts]
-        targets = sum(int(batch.num_targets) for batch in batches)  # on the host still
+        targets = sum(batch.num_targets for batch in batches)
         sums = torch.zeros(2, dtype=torch.float64, device=self.device)
         sums[1].fill_(targets)  # unlike a copy, this does not wait for the device
         for part, batch in zip(parts, batches, strict=True):

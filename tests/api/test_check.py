@@ -1,4 +1,6 @@
+import errno
 import gzip
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +9,8 @@ import pytest
 from seqcli.api.check import check_files, check_text, clean_files, load_tokenizers
 from seqcli.errors import DataError, OutputError, UsageError
 from seqcli.text.findings import Finding
-from seqcli.tokenizers import UNK, TokenizerConfig, train_tokenizer
+from seqcli.tokenizers import UNK, Tokenizer, TokenizerConfig, train_tokenizer
+from seqcli.tokenizers.labels import LabelTokenizer
 
 Write = Callable[[str, str], str]
 
@@ -143,7 +146,7 @@ def test_nothing_is_written_for_text_that_cannot_be_cleaned(write: Write, tmp_pa
     short, long, empty = write("s", "a\n"), write("l", "a\nb\n"), write("e", "\n")
     (tmp_path / "bad").write_bytes(b"f\xfcr\n")
     for files, fault in (
-        ([short, long], "has 1 lines but"),
+        ([short, long], "has 1 line but"),
         ([short, str(tmp_path / "bad")], "bad, line 1: not UTF-8"),
         ([short, empty], "nothing is left of"),
         ([short, write("none", "")], "none is empty"),
@@ -153,6 +156,28 @@ def test_nothing_is_written_for_text_that_cannot_be_cleaned(write: Write, tmp_pa
     with pytest.raises(OutputError):
         clean_files([short, short], [tmp_path / "c", tmp_path / "missing" / "d"])
     assert not [path for path in outputs if path.exists()]
+
+
+def test_a_disk_that_is_full_for_one_side_leaves_both_as_they_were(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [write("a", "one\n"), write("b", "two\n")]
+    outputs = [Path(write(name, "old\n")) for name in ("c", "d")]
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    waits = iter(range(9))
+    fsync = os.fsync
+
+    def fail_second(file: int) -> None:
+        if next(waits) == 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", fail_second)
+    with pytest.raises(OutputError, match="No space left"):
+        clean_files(files, outputs)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    clean_files(files, outputs)
+    assert [path.read_text() for path in outputs] == ["one\n", "two\n"]
 
 
 def test_an_input_is_never_written_over(write: Write, tmp_path: Path) -> None:
@@ -180,3 +205,28 @@ def test_a_file_that_is_empty_or_cannot_be_read_is_an_error(write: Write, tmp_pa
     half.write_bytes(gzip.compress(b"a\n" * 1000)[:-10])
     with pytest.raises(DataError, match=r"half\.gz is a broken gzip file"):
         check_files([str(half)])
+
+
+def test_labels_are_not_counted_as_tokens(write: Write) -> None:
+    tokenizers: dict[str, Tokenizer] = {
+        "source": train_tokenizer(["a b"], TokenizerConfig(kind="words")),
+        "target": LabelTokenizer.learn(["A", "B"]),
+    }
+    files = [write("a", "a b\n"), write("b", "A B\n")]
+    findings = check_files(files, tokenizers=tokenizers).findings
+    assert [each.file for each in findings if each.rule == "unknown_tokens"] == files[:1]
+
+
+def test_unknown_tokens_of_much_text_are_those_of_lines_at_even_distances(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("seqcli.api.check.MOST_LINES_SAMPLED", 4)
+    tokenizer = train_tokenizer(["b"], TokenizerConfig(kind="words", byte_fallback=False))
+    lines = ["b", "a", "b", "a a", "b"]
+    (finding,) = (
+        each
+        for each in check_text((lines,), tokenizers={"shared": tokenizer}).findings
+        if each.rule == "unknown_tokens"
+    )
+    assert (finding.count, finding.total) == (0, 3)  # of the first, third and fifth line
+    assert "in one line of 2: 0 of 3" in str(finding)

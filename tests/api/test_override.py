@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seqcli.bundle import TRAINING
+from seqcli.bundle import CARD, TRAINING
 from seqcli.errors import ConfigError, UsageError
 from seqcli.training.interruption import Interrupted
 from tests.api.trainings import (
@@ -39,7 +39,7 @@ def test_with_override_new_settings_of_the_training_are_taken_and_named(
     recorder = Recorder()
     train_at(folder, new, recorder, resume=True, override=True)
     assert "going on with another training.epochs: 2 before, 1 now" in recorder.messages
-    assert "going on with another evaluation.metric: 'bleu' before, 'loss' now" in recorder.messages
+    assert 'going on with another evaluation.metric: "bleu" before, "loss" now' in recorder.messages
     assert "going on with another decoding.beam_width: 5 before, 2 now" in recorder.messages
     assert [report.validation.metric for report in recorder.validations] == ["loss"]
     assert [report.epoch for report in recorder.validations] == [1]
@@ -65,6 +65,21 @@ def test_a_training_made_longer_ends_where_the_long_one_ends(
     require_equal(tmp_path / "model", tmp_path / "whole")
 
 
+def test_the_card_tells_of_the_model_at_the_end_and_not_before(
+    tmp_path: Path, corpus: Corpus
+) -> None:
+    """Of a training that time ends at its first step, that is over, and that is made longer."""
+    files, card = {**corpus, "test": corpus["valid"]}, tmp_path / "model" / CARD
+    train_at(tmp_path / "model", recipe_of(files, "training.max_minutes=1e-6"))
+    assert not card.exists()
+    for epochs in (1, 2):
+        recipe = recipe_of(files, f"training.epochs={epochs}")
+        facts = train_at(tmp_path / "model", recipe, resume=True, override=True)
+        assert [score.set for score in facts.scores] == ["validation", *["test"] * 3]
+        for score in facts.scores:
+            assert f"- {score.set} {score.name}: {score.value:.2f} (" in card.read_text()
+
+
 def test_scores_of_another_metric_are_not_compared(tmp_path: Path, corpus: Corpus) -> None:
     """Any BLEU is better than no loss can be, as the lower loss is the better one."""
     folder = tmp_path / "model"
@@ -75,6 +90,40 @@ def test_scores_of_another_metric_are_not_compared(tmp_path: Path, corpus: Corpu
     (report,) = recorder.validations
     assert report.is_best
     assert report.best_score == report.validation.score == facts.scores[0].value
+
+
+def test_fewer_epochs_than_are_done_are_refused_and_not_recorded(
+    tmp_path: Path, corpus: Corpus
+) -> None:
+    folder, recipe = tmp_path / "model", recipe_of(corpus)
+    train_at(folder, recipe)
+    before = contents(folder)
+    fewer = recipe_of(corpus, "training.epochs=1", "training.learning_rate=0.01")
+    with pytest.raises(
+        ConfigError, match=r"training\.epochs is 1, but 2 epochs are done"
+    ) as raised:
+        train_at(folder, fewer, resume=True, override=True)
+    assert raised.value.fix.startswith("Give 2 or more")
+    assert contents(folder) == before
+    train_at(folder, recipe, resume=True)
+
+
+def test_a_finished_training_is_scored_on_another_test_set_by_override(
+    tmp_path: Path, corpus: Corpus
+) -> None:
+    folder = tmp_path / "model"
+    first, second = ({**corpus, "test": corpus[name]} for name in ("valid", "train"))
+    train_at(folder, recipe_of(first, "training.epochs=1"))
+    recipe = recipe_of(second, "training.epochs=1")
+    with pytest.raises(ConfigError, match=r"data\.test") as raised:
+        train_at(folder, recipe, resume=True)
+    assert "--override takes the new ones" in raised.value.fix
+    facts = train_at(folder, recipe, resume=True, override=True)
+    alone = train_at(tmp_path / "alone", recipe)
+    assert facts.scores == alone.scores
+    assert facts.recipe == alone.recipe
+    assert f"- tested on: {', '.join(corpus['train'])}" in (folder / CARD).read_text()
+    require_equal(folder, tmp_path / "alone")
 
 
 @pytest.mark.parametrize(

@@ -198,14 +198,14 @@ def test_a_training_killed_before_its_first_state_starts_from_them_again(
     def fail(_: object) -> None:
         raise RuntimeError("killed")
 
-    monkeypatch.setattr(train_module.Trainer, "train", fail)
+    monkeypatch.setattr(train_module.Trainer, "save", fail)
     with pytest.raises(RuntimeError, match="killed"):
         train_at(tmp_path / "killed", recipe)
     monkeypatch.undo()
     assert not list((tmp_path / "killed" / TRAINING).glob("state*"))
     recorder = Recorder()
     train_at(tmp_path / "killed", recipe, recorder, resume=True)
-    assert recorder.messages[0].startswith("source vectors: ")
+    assert recorder.messages[1].startswith("source vectors: ")
     ours, others = read_bundle(tmp_path / "killed").weights, read_bundle(tmp_path / "whole").weights
     assert all(torch.equal(ours[name], others[name]) for name in others)
 

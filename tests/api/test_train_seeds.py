@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from seqcli.api.train_seeds import ScoreOfSeeds, train_seeds
+from seqcli.api.train_seeds import ScoreOfSeeds, folder_of_seed, train_seeds
 from seqcli.bundle import read_facts
 from seqcli.cli.main import main
-from seqcli.errors import OutputError, UsageError
+from seqcli.errors import OutputError, SeqcliError, UsageError
 from seqcli.training.interruption import Interrupted
 from tests.api.trainings import (
     SETTINGS,
@@ -85,20 +85,41 @@ def test_a_folder_in_the_way_of_the_last_is_found_before_the_first_is_trained(
     assert contents(tmp_path) == before
 
 
-@pytest.mark.parametrize("seeds", [[], [1], [1, 2, 1]])
+@pytest.mark.parametrize(
+    ("seeds", "message"),
+    [
+        ([], "not several different ones"),
+        ([1], "the seed 1 is alone"),
+        ([1, 2, 1], "1, 2, 1 are not several different ones"),
+        ([-1], "seed must be from 0 to 4294967295, not -1"),
+    ],
+)
 def test_seeds_that_are_not_several_are_refused(
-    tmp_path: Path, corpus: Corpus, seeds: list[int]
+    tmp_path: Path, corpus: Corpus, seeds: list[int], message: str
 ) -> None:
-    with pytest.raises(UsageError, match="not several different ones"):
+    with pytest.raises(SeqcliError, match=message):
         train_seeds(recipe_of(corpus), tmp_path / "model", seeds)
 
 
-def test_several_processes_are_refused(
-    tmp_path: Path, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+def test_a_limit_of_time_is_refused_as_each_model_would_have_it_all(
+    tmp_path: Path, corpus: Corpus
 ) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(UsageError, match="not trained by several processes"):
-        train_seeds(recipe_of(corpus), tmp_path / "model", SEEDS)
+    recipe = recipe_of(corpus, "training.max_minutes=1")
+    with pytest.raises(UsageError, match=r"max_minutes .* does not go with several seeds"):
+        train_seeds(recipe, tmp_path / "model", SEEDS)
+    assert not list(tmp_path.glob("model*"))
+
+
+def test_the_folder_of_a_seed_is_beside_one_that_is_named_by_dots(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "model" / "inner").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "model")
+    for output in (".", "inner/..", "../model"):
+        assert folder_of_seed(Path(output), 3).resolve() == tmp_path / "model-3"
+    assert folder_of_seed(Path("inner"), 3) == Path("inner-3")
+    with pytest.raises(UsageError, match="there can be no folder /-3"):
+        folder_of_seed(Path("/"), 3)
 
 
 def test_the_command_prints_mean_and_deviation_of_each_score(

@@ -10,13 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+import msgspec
 import pytest
 
+from seqcli.api.training_folder import changed_settings
 from seqcli.bundle import FACTS, TRAINING, WEIGHTS
 from seqcli.errors import ConfigError, DataError, OutputError, UsageError
+from seqcli.experiment import resolve_recipe
 from seqcli.text.lines import write_atomically
 from seqcli.training.interruption import Interrupted
+from seqcli.training.report import ValidationReport
 from tests.api.trainings import (
+    SETTINGS,
     Corpus,
     Recorder,
     ask_to_stop_at,
@@ -43,6 +48,23 @@ def test_resume_with_another_recipe_names_the_keys_with_both_values(
     assert "seed" not in raised.value.what
 
 
+def test_a_size_of_batches_that_is_not_heeded_is_no_other_setting(
+    tmp_path: Path, corpus: Corpus
+) -> None:
+    settings = [each for each in SETTINGS if not each.startswith("training.batch_tokens")]
+    settings += ["training.batch_sentences=8", "training.epochs=1"]
+    recipe = resolve_recipe(None, files=corpus, assignments=settings)
+    other = msgspec.structs.replace(recipe.training, batch_tokens=77)
+    with pytest.raises(Interrupted):
+        train_at(
+            tmp_path / "model",
+            msgspec.structs.replace(recipe, training=other),
+            Recorder(ask_to_stop_at(2)),
+        )
+    assert not changed_settings(tmp_path / "model", recipe)
+    train_at(tmp_path / "model", recipe, resume=True)
+
+
 def test_resume_with_other_text_is_refused_and_a_copy_of_the_text_is_not(
     tmp_path: Path, corpus: Corpus
 ) -> None:
@@ -50,16 +72,45 @@ def test_resume_with_other_text_is_refused_and_a_copy_of_the_text_is_not(
     with pytest.raises(Interrupted):
         train_at(folder, recipe, Recorder(ask_to_stop_at(2)))
     before = contents(folder)
-    for name in corpus:
+    for name, told in (("train", "training"), ("valid", "validation")):
         path = Path(corpus[name][1])
         text = path.read_bytes()
         path.write_bytes(text.replace(b"a", b"b", 1))
-        with pytest.raises(DataError, match="text is not what it was") as raised:
+        with pytest.raises(DataError) as raised:
             train_at(folder, recipe, resume=True)
+        assert raised.value.what == (
+            f"the {told} text is not what it was when the training began: "
+            + ", ".join(corpus[name])
+        )
         assert "--overwrite" in raised.value.fix
         assert contents(folder) == before
         path.write_bytes(gzip.compress(text))  # the same lines
     train_at(folder, recipe, resume=True)
+
+
+def test_a_change_to_text_of_which_a_part_is_held_out_names_the_training_text_alone(
+    tmp_path: Path, corpus: Corpus
+) -> None:
+    folder, recipe = tmp_path / "model", recipe_of({"train": corpus["train"]}, "training.epochs=1")
+    train_at(folder, recipe)
+    path = Path(corpus["train"][0])
+    path.write_text(path.read_text().replace("a", "b"))
+    with pytest.raises(DataError, match="the training text is not what it was"):
+        train_at(folder, recipe, resume=True)
+
+
+def test_the_text_of_a_training_that_an_earlier_version_began_is_compared_as_a_whole(
+    tmp_path: Path, corpus: Corpus
+) -> None:
+    folder, recipe = tmp_path / "model", recipe_of(corpus, "training.epochs=1")
+    train_at(folder, recipe)
+    marks = folder / TRAINING / "text.sha256"
+    marks.write_text(marks.read_text().splitlines()[0])
+    train_at(folder, recipe, resume=True)
+    Path(corpus["valid"][1]).write_text("a\n" * 6)
+    with pytest.raises(DataError, match="the training or validation text is not") as raised:
+        train_at(folder, recipe, resume=True)
+    assert corpus["valid"][1] in raised.value.what
 
 
 @pytest.mark.parametrize("exists", [True, False])
@@ -69,7 +120,12 @@ def test_resume_without_a_training_simply_starts(
     folder = tmp_path / "inner" / "model"
     if exists:
         folder.mkdir(parents=True)
-    train_at(folder, recipe_of(corpus, "training.epochs=1"), resume=True)
+    recipe, told = recipe_of(corpus, "training.epochs=1"), []
+    for _ in range(2):
+        recorder = Recorder()
+        train_at(folder, recipe, recorder, resume=True)
+        told.append("there is nothing to go on with: a new training begins" in recorder.messages)
+    assert told == [True, False]
     assert (folder / WEIGHTS).is_file()
 
 
@@ -79,6 +135,23 @@ def test_where_there_is_nothing_to_resume_resume_is_not_advised(
     with pytest.raises(OutputError, match="no training to go on with") as raised:
         train_at(tmp_path, recipe_of(corpus), resume=True)  # here is the text
     assert "--resume" not in raised.value.fix
+
+
+@pytest.mark.parametrize("removed", [["state-*"], ["state-*", "text.sha256"]])
+def test_a_model_whose_training_state_was_removed_is_not_trained_again_by_resume(
+    tmp_path: Path, corpus: Corpus, removed: list[str]
+) -> None:
+    folder, recipe = tmp_path / "model", recipe_of(corpus, "training.epochs=1")
+    train_at(folder, recipe)
+    for pattern in removed:
+        for path in (folder / TRAINING).glob(pattern):
+            path.unlink()
+    before = contents(folder)
+    with pytest.raises(OutputError, match="no training state to go on from") as raised:
+        train_at(folder, recipe, resume=True)
+    assert "--overwrite" in raised.value.fix
+    assert contents(folder) == before
+    train_at(folder, recipe, overwrite=True)
 
 
 def test_an_existing_folder_is_replaced_only_if_it_is_a_model_and_one_asks(
@@ -139,7 +212,7 @@ def test_a_folder_that_is_no_model_is_left_alone(
         ("valid", 1, None, "cannot read .*valid.target"),
         ("train", 1, "a\nb\n", "has 40 lines but .*train.target has 2"),
         ("valid", 1, "a\n", "has 6 lines but .*valid.target has 1"),
-        ("test", 0, "a\n", "has 1 lines but"),
+        ("test", 0, "a\n", "has 1 line but"),
         ("train", 0, "", "train.source is empty"),
         ("test", 1, "", "is empty"),
         ("train", 0, "\n" * 40, "none of the 40 pairs can be used"),
@@ -350,3 +423,33 @@ def test_a_training_killed_while_its_folder_is_made_can_be_started_again(
         if recorder.steps:
             break
     assert number > 5
+
+
+class KilledAtValidation(Recorder):
+    """Ends a training when its first model is written and its state is not."""
+
+    def validated(self, report: ValidationReport) -> None:
+        raise Killed
+
+
+def test_a_training_killed_between_its_first_model_and_its_state_goes_on(
+    tmp_path: Path, corpus: Corpus
+) -> None:
+    folder, recipe = tmp_path / "model", recipe_of(corpus, "training.epochs=1")
+    with pytest.raises(Killed):
+        train_at(folder, recipe, KilledAtValidation())
+    assert (folder / WEIGHTS).is_file()
+    assert [path.name for path in (folder / TRAINING).glob("state*")] == ["state-00000000.pt"]
+    train_at(folder, recipe, resume=True)
+    train_at(tmp_path / "whole", recipe)
+    require_equal(folder, tmp_path / "whole")
+
+
+def test_settings_that_differ_are_told_as_a_recipe_has_them(tmp_path: Path, corpus: Corpus) -> None:
+    folder, recipe = tmp_path / "model", recipe_of(corpus, "training.epochs=1")
+    train_at(folder, recipe)
+    other = recipe_of({**corpus, "valid": ("c", "d")}, "data.max_length_ratio=2")
+    changed = changed_settings(folder, other)
+    files = ", ".join(f'"{name}"' for name in corpus["valid"])
+    assert changed["data.valid"] == f'[{files}] before, ["c", "d"] now'
+    assert changed["data.max_length_ratio"] == "none before, 2.0 now"

@@ -5,15 +5,19 @@ import gzip
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from seqcli.api.train import dry_run
+from seqcli.api.training_text import read_training_text
 from seqcli.bundle import TRAINING, read_bundle
 from seqcli.data import epochs, preparation
-from seqcli.data.prepared_folder import PREPARED
+from seqcli.data.prepared_folder import PREPARED, preparing
 from seqcli.data.rows import RowsWriter
 from seqcli.errors import ConfigError, DataError, OutputError
 from seqcli.experiment import RECIPES, Recipe
+from seqcli.tasks.classification import ClassificationTask
+from seqcli.tasks.translation import TranslationTask
 from seqcli.training.interruption import Interrupted
 from tests.api.trainings import (
     Corpus,
@@ -77,6 +81,47 @@ def test_tables_and_parts_of_a_corpus_give_the_model_that_the_whole_pair_gives(
     assert weights_of(tmp_path / "parts") == weights_of(tmp_path / "pair")
 
 
+def test_the_lines_that_are_held_out_are_the_same_for_each_seed(
+    tmp_path: Path, corpus: Corpus
+) -> None:
+    recipe = recipe_of({"train": corpus["train"]})
+    texts = []
+    for seed in (1, 2):
+        with preparing(tmp_path / f"{seed}") as prepared:
+            seeded = msgspec.structs.replace(recipe, seed=seed)
+            text = read_training_text(seeded, TranslationTask, prepared, Recorder())
+            texts.append((text.validation, [list(side) for side in text.stored.kept_lines]))
+    assert texts[0] == texts[1]
+    sources, _ = lines_of(corpus, "train")
+    (held_out, _), (learned, _) = texts[0]
+    assert len(held_out) == 2
+    assert sorted([*held_out, *learned]) == sorted(sources)
+
+
+def test_an_unknown_label_is_told_with_file_and_line_wherever_it_comes_from(
+    tmp_path: Path, corpus: Corpus
+) -> None:
+    """In the second of two files to validate on, and among the lines that are held out."""
+    labelled = corpus_for("classifier", corpus)
+    table = tmp_path / "second.tsv"
+    table.write_text("abc\ta\nabc\tunseen\n")
+    by_loss = "evaluation.metric=loss"
+    files = {**labelled, "valid": (*labelled["valid"], str(table))}
+    with pytest.raises(DataError, match=r"second\.tsv, line 2: the label 'unseen' is not in the"):
+        train_at(tmp_path / "model", recipe_of(files, by_loss, architecture="classifier"))
+    text, labels = map(Path, labelled["train"])
+    recipe = recipe_of({"train": labelled["train"]}, by_loss, architecture="classifier")
+    with preparing(tmp_path / "prepared") as prepared:
+        read = read_training_text(recipe, ClassificationTask, prepared, Recorder())
+    number = text.read_text().splitlines().index(read.validation[0][1])
+    lines = ["a", "b"] * 20
+    lines[number] = "unseen"
+    labels.write_text("".join(f"{label}\n" for label in lines))
+    message = rf"train\.source, line {number + 1}: the label 'unseen'"
+    with pytest.raises(DataError, match=message):
+        train_at(tmp_path / "model", recipe)
+
+
 def test_a_weight_says_how_often_a_corpus_is_seen(tmp_path: Path, corpus: Corpus) -> None:
     """Twice by weight is twice by name; the order of the batches differs."""
     twice = (*corpus["train"], *corpus["train"])
@@ -104,13 +149,31 @@ def test_what_is_left_out_is_told_with_the_key_of_its_rule(tmp_path: Path, corpu
     messages = messages_of(tmp_path / "skip", recipe_of(corpus, *settings))
     assert "40 training pairs" in messages
     assert (
-        "left out: 1 pairs with an empty side, 1 with more than 200 tokens (data.max_length), 1 "
+        "left out: 1 pair with an empty side, 1 with more than 200 tokens (data.max_length), 1 "
         "beyond a length ratio of 3 (data.max_length_ratio), 1 that repeat another "
         "(data.drop_duplicates)" in messages
     )
     messages = messages_of(tmp_path / "cut", recipe_of(corpus, ONE_EPOCH, "data.too_long=cut"))
     assert "43 training pairs" in messages
-    assert "left out: 1 pairs with an empty side, 1 cut to 200 tokens (data.too_long)" in messages
+    assert "left out: 1 pair with an empty side" in messages
+    assert "cut: 1 pair to 200 tokens (data.too_long)" in messages
+    told = dry_run(recipe_of(corpus, ONE_EPOCH, "data.too_long=cut"), device="cpu")
+    assert told["left out"] == "1 pair with an empty side"
+    assert told["cut"] == "1 pair to 200 tokens (data.too_long)"
+
+
+def test_blank_lines_are_left_out_like_empty_ones(tmp_path: Path, corpus: Corpus) -> None:
+    models = []
+    for name, line in (("empty", ""), ("blank", " \t\u3000")):
+        for path in corpus["train"]:
+            lines = Path(path).read_text().splitlines()
+            Path(path).write_text("".join(f"{each}\n" for each in [line, *lines[-40:]]))
+        recorder = Recorder()
+        train_at(tmp_path / name, recipe_of(corpus, ONE_EPOCH), recorder)
+        assert "40 training pairs" in recorder.messages
+        assert any("left out: 1 pair with an empty side" in each for each in recorder.messages)
+        models.append(weights_of(tmp_path / name))
+    assert models[0] == models[1]
 
 
 def test_nothing_usable_is_refused_with_the_count_of_each_reason(
@@ -121,7 +184,7 @@ def test_nothing_usable_is_refused_with_the_count_of_each_reason(
     with pytest.raises(DataError) as raised:
         train_at(tmp_path / "model", recipe)
     assert raised.value.what == (
-        "none of the 40 pairs can be used: 1 pairs with an empty side, 39 with more than 2 tokens "
+        "none of the 40 pairs can be used: 1 pair with an empty side, 39 with more than 2 tokens "
         "(data.max_length)"
     )
     assert not (tmp_path / "model").exists()
@@ -129,10 +192,12 @@ def test_nothing_usable_is_refused_with_the_count_of_each_reason(
 
 def test_a_batch_can_be_of_so_many_rows(tmp_path: Path, corpus: Corpus) -> None:
     recorder = Recorder()
-    recipe = recipe_of(corpus, ONE_EPOCH, "training.batch_sentences=8")
+    recipe = recipe_of(corpus, ONE_EPOCH)
+    by_rows = msgspec.structs.replace(recipe.training, batch_sentences=8)
+    recipe = msgspec.structs.replace(recipe, training=by_rows)
     train_at(tmp_path / "model", recipe, recorder)
     assert recorder.validations[-1].step == 5
-    assert "training: 1 epochs, batches of 8 pairs" in recorder.messages
+    assert "training: 1 epoch, batches of 8 pairs" in recorder.messages
 
 
 def test_a_training_resumed_among_many_shards_equals_one_that_was_not_stopped(
@@ -246,7 +311,10 @@ def test_a_fault_in_a_table_is_told_with_file_and_line(
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
-        ("data.weights=1,2", "data.weights has 2 numbers, but data.train names 1 corpora"),
+        (
+            "data.weights=1,2",
+            "the numbers in data.weights are 2, but the corpora in data.train are 1",
+        ),
         ("data.weights=-1", "data.weights"),
         ("data.too_long=cutt", "data.too_long .*did you mean"),
         ("data.max_length_ratio=0.5", "data.max_length_ratio must be a number from 1"),
@@ -259,3 +327,22 @@ def test_settings_that_make_no_sense_are_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         recipe_of(corpus, assignment)
+
+
+@pytest.mark.parametrize("ratio", ["inf", "nan", "0"])
+def test_a_ratio_that_is_none_is_answered_with_how_to_have_none(corpus: Corpus, ratio: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        recipe_of(corpus, f"data.max_length_ratio={ratio}")
+    assert "where any ratio is good, leave it out" in raised.value.fix
+    assert recipe_of(corpus, "data.max_length_ratio=none").data.max_length_ratio is None
+
+
+def test_one_pair_that_is_held_out_is_told_as_one(tmp_path: Path, corpus: Corpus) -> None:
+    for path in corpus["train"]:
+        Path(path).write_text("".join(Path(path).read_text().splitlines(keepends=True)[:2]))
+    characters = ("tokenizer.kind=characters", "tokenizer.vocabulary_size=none")
+    settings = (ONE_EPOCH, *characters, "data.subword_sampling=0")
+    recipe = recipe_of({"train": corpus["train"]}, *settings)
+    messages = messages_of(tmp_path / "model", recipe)
+    assert "no validation set was given: 1 random training pair is held out" in messages
+    assert "1 training pair" in messages

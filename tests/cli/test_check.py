@@ -73,7 +73,7 @@ def test_what_is_serious_gives_1(write: Write, capsys: pytest.CaptureFixture[str
     short, long = write("s", "one\n"), write("l", "un\ndeux\n")
     assert main(["check", short, long]) == 1
     assert capsys.readouterr().out == (
-        "s: 1 lines, l: 2 lines\n"
+        "s: 1 line, l: 2 lines\n"
         "  SERIOUS: l: lines without a partner on the other side: 1 of 2 (50.0%), line 2\n"
     )
     Path("bad").write_bytes(b"good\nf\xfcr\n")
@@ -166,6 +166,18 @@ def test_what_does_not_go_together_gives_2(
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(f"error: {fault}")
+
+
+def test_where_nothing_can_be_written_no_text_is_read(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, target = write("a", "eins\n"), write("b", "one\n")
+    command = ["check", source, target, "--fix", "c", str(Path("nowhere", "d"))]
+    assert main(command) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: cannot write nowhere/d: there is no folder nowhere\n")
+    assert not Path("c").exists()
 
 
 def test_the_length_ratio_can_be_chosen(write: Write, capsys: pytest.CaptureFixture[str]) -> None:

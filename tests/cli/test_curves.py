@@ -115,6 +115,32 @@ def test_scores_of_different_metrics_have_a_chart_each(
     ]
 
 
+def test_a_model_has_the_same_letter_in_all_charts(
+    run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tagger = write_log(tmp_path / "tagger", losses=[1.0], scores=[90.0], metric="accuracy")
+    assert main(["curves", run, tagger]) == 0
+    loss, *scores = capsys.readouterr().out.rstrip("\n").split("\n\n")
+    assert [line[0] for line in loss.splitlines()[-2:]] == ["a", "b"]
+    for chart, letter, model in zip(scores, "ab", (run, tagger), strict=True):
+        assert chart.splitlines()[-1].startswith(f"{letter} {model}: ")
+        drawn = {sign for line in chart.splitlines()[1:-3] for sign in line.partition("│")[2]}
+        assert drawn - {" "} == {letter}
+
+
+def test_after_a_change_of_the_metric_the_curve_is_that_of_the_last_one(
+    run: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = Path(run, "training", LOG)
+    *before, last = log.read_text().splitlines(keepends=True)
+    log.write_text("".join([*before, last.replace("BLEU", "chrF2").replace("30.5", "55.5")]))
+    assert main(["curves", run, "--metric", "score", "--format", "json"]) == 0
+    (curve,) = json.loads(capsys.readouterr().out)["curves"]
+    assert curve["title"] == "validation chrF2"
+    assert [point["value"] for point in curve["points"]] == [55.5]
+    assert curve["best"] is None
+
+
 @pytest.mark.parametrize(
     ("variable", "colored"), [("", True), ("NO_COLOR=1", False), ("TERM=dumb", False)]
 )

@@ -113,7 +113,7 @@ def test_gradients_say_of_what_loss_they_are(
             1,
             "line 1: source has 3 words but labels has 1 tags",
         ),
-        (["gradients", "classifier", *FILES["tagger"]], 1, "line 1 of the text has the label 'D N"),
+        (["gradients", "classifier", *FILES["tagger"]], 1, "line 1: the label 'D N"),
         *(
             (["attention", architecture, "--text", "ein"], 1, f"the model in {architecture} has no")
             for architecture in OTHERS

@@ -152,7 +152,7 @@ def test_the_norms_of_a_figure_are_on_a_scale_of_logarithms() -> None:
         (["plain", "--source", "source"], 2, "Missing option '--reference'"),
         ([*FILES], 2, "Missing argument 'MODEL"),
         (["plain", "gone", *FILES], 1, "there is no model 'gone'"),
-        (["plain", "--source", "short", "--reference", "reference"], 1, "short has 1 lines but "),
+        (["plain", "--source", "short", "--reference", "reference"], 1, "short has 1 line but "),
         (["plain", "--source", "none", "--reference", "none"], 1, "none is empty"),
         (["plain", "--source", "blank", "--reference", "short"], 1, "none of the 1 pairs can be"),
         (["plain", "--source", "lost", "--reference", "source"], 1, "cannot read lost"),

@@ -91,3 +91,12 @@ def test_more_curves_than_colours_are_told_apart_by_letters() -> None:
     pens = Pens(count, colored=True)
     assert len({pens.draw(Cell(number, 1)) for number in range(count)}) == count
     assert pens.sample(count - 1) == "g"
+    many = Pens(62, colored=True)
+    assert len({many.sample(number) for number in range(62)}) == 62
+
+
+def test_a_curve_without_points_leaves_the_others_their_pens() -> None:
+    line = [(0.0, 0.0), (19.0, 9.0)]
+    assert drawn([[], line], Pens(2, colored=False)) == [
+        row.replace("a", "b") for row in drawn([line, []], Pens(2, colored=False))
+    ]

@@ -112,6 +112,16 @@ def test_a_full_disk_is_shown_as_an_error(run: Run, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err.startswith("error: no space left on the disk for a.txt\n")
 
 
+@pytest.mark.parametrize(("name", "place"), [(None, ""), ("a.txt", " for a.txt")])
+def test_a_limit_on_the_size_of_files_is_shown_as_an_error(
+    name: str | None, place: str, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(raising(OSError(errno.EFBIG, "File too large", name))) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: no file may be so large{place}\n")
+    assert "ulimit -f" in told.splitlines()[-1]
+
+
 def test_a_path_that_the_system_refuses_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -133,7 +143,10 @@ def test_a_fault_of_ours_passes_with_its_traceback(error: Exception, run: Run) -
     [
         (["no-such-command"], "error: No such command 'no-such-command'"),
         (["--no-such-option"], "error: No such option: --no-such-option"),
-        (["models", "--format", "xml"], "error: Invalid value for '--format'"),
+        (
+            ["models", "--format", "xml"],
+            "error: Invalid value for '--format': 'xml' is not one of 'text', 'json'.\n",
+        ),
         (["models", "a", "b"], "error: Got unexpected extra argument"),
     ],
 )

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import json
 import math
@@ -9,6 +10,7 @@ from rich.live import Live
 
 from seqcli.cli import training_display
 from seqcli.cli.main import main
+from seqcli.cli.train import _display
 from seqcli.cli.training_display import (
     LineReporter,
     LiveReporter,
@@ -16,6 +18,7 @@ from seqcli.cli.training_display import (
     progress_values,
     validation_lines,
 )
+from seqcli.training.launch import SET_BY_TORCHRUN
 from seqcli.training.report import Progress, Sample, Validation, ValidationReport
 
 PROGRESS = Progress(
@@ -41,6 +44,16 @@ REPORT = ValidationReport(
 )
 
 
+TINY = (
+    "tokenizer.kind=characters",
+    "tokenizer.byte_fallback=false",
+    "model.embedding_size=4",
+    "model.encoder.size=4",
+    "model.decoder.size=8",
+    "training.epochs=1",
+)
+
+
 def write_pairs(folder: Path, *, sources: int = 8, targets: int = 8) -> list[str]:
     paths = [folder / "a.de", folder / "a.en"]
     paths[0].write_text("abc\n" * sources)
@@ -63,21 +76,24 @@ def test_a_validation_shows_how_it_compares_and_a_sample() -> None:
     assert sample == ["  source      [b]ein", "  hypothesis  [a] one", "  reference   a"]
 
 
-def test_a_log_has_a_progress_line_now_and_then_and_one_at_the_end(
+def test_a_log_has_a_progress_line_now_and_then_and_one_at_the_end_of_each_epoch(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = iter([0.0, 0.0, 1.0, 29.0, 31.0, 31.0, 32.0, 32.0])
-    monkeypatch.setattr(training_display.time, "monotonic", lambda: next(clock))
+    now = [0.0]
+    monkeypatch.setattr(training_display.time, "monotonic", lambda: now[0])
     reporter = LineReporter()
-    steps = [10, 20, 30, 40, 90]
-    for step in steps:
-        reporter.progress(
-            Progress(2, 9, step, 90, 2.0, 1000.0, 0.001, 0.5, 5.0),
-        )
+    for epoch, steps in ((1, {10: 0.0, 20: 1.0, 30: 9.0, 40: 11.0, 50: 12.0}), (2, {60: 13.0})):
+        for step, now[0] in steps.items():
+            reporter.progress(dataclasses.replace(PROGRESS, epoch=epoch, step=step))
+        reporter.validated(REPORT)
+        reporter.validated(REPORT)
     printed = capsys.readouterr()
     assert printed.out == ""
-    shown = [line.split("step ")[1].split("/")[0] for line in printed.err.splitlines()]
-    assert shown == ["10", "40", "90"]
+    shown = [
+        line.split("step ")[1].split()[0] for line in printed.err.splitlines() if "  step" in line
+    ]
+    validations = ["30"] * 2
+    assert shown == ["10/90", "40/90", "50/90", *validations, "60/90", *validations]
 
 
 def test_the_live_display_shows_text_as_it_is_and_the_best_score() -> None:
@@ -86,13 +102,56 @@ def test_the_live_display_shows_text_as_it_is_and_the_best_score() -> None:
         reporter = LiveReporter(live)
         reporter.message("about [bold]nothing[/bold] :smile:")
         reporter.validated(REPORT)
-        reporter.progress(PROGRESS)
+        reporter.progress(dataclasses.replace(PROGRESS, metric="bleu", best_score=23.5))
         live.refresh()
     console.file.close()
     text = console.export_text()
     assert "about [bold]nothing[/bold] :smile:" in text
     assert "[a] one" in text
-    assert "BLEU 23.50" in text
+    assert "bleu 23.50" in text
+
+
+def test_a_resumed_training_shows_its_best_score_before_it_validates() -> None:
+    console = Console(record=True, width=160, file=io.StringIO(), force_terminal=True)
+    with Live(console=console, auto_refresh=False) as live:
+        reporter = LiveReporter(live)
+        reporter.progress(dataclasses.replace(PROGRESS, metric="loss", best_score=1.23449))
+        live.refresh()
+        reporter.progress(PROGRESS)
+        live.refresh()
+    console.file.close()
+    assert "loss 1.2345" in (text := console.export_text())
+    assert "none yet" in text
+
+
+def test_a_loss_has_digits_enough_to_tell_it_from_the_best() -> None:
+    validation = dataclasses.replace(VALIDATION, metric="loss", score=1.2344, sample=None)
+    report = dataclasses.replace(REPORT, validation=validation, best_score=1.2341)
+    assert "loss 1.2344 (best 1.2341, 3" in validation_lines(report)[0]
+
+
+def test_a_mean_of_checkpoints_that_a_message_has_told_of_is_not_told_again() -> None:
+    assert validation_lines(dataclasses.replace(REPORT, of_mean=True)) == []
+
+
+@pytest.mark.parametrize("unit", ["label", "tag", "token"])
+def test_a_loss_is_told_in_what_the_model_predicts(unit: str) -> None:
+    values = dict(progress_values(dataclasses.replace(PROGRESS, unit=unit)))
+    assert values["loss"] == f"2.000 nats/{unit}"
+    assert values[f"{unit}s/s"] == "1,234"
+
+
+def test_one_stray_variable_of_torchrun_does_not_silence_a_training(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in SET_BY_TORCHRUN:
+        monkeypatch.delenv(name, raising=False)
+    shown = {"quiet": False, "tensorboard": tmp_path}
+    monkeypatch.setenv("RANK", "1")
+    assert _display(**shown) == shown
+    for name in SET_BY_TORCHRUN - {"RANK"}:
+        monkeypatch.setenv(name, "2")
+    assert _display(**shown) == {"quiet": True, "tensorboard": None}
 
 
 def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,6 +193,19 @@ def test_a_fault_is_shown_in_words_with_its_status(
     assert not model.exists()
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc here")
+@pytest.mark.parametrize("options", [[], ["--dry-run"], ["--seeds", "1,2"]])
+def test_a_folder_that_cannot_be_written_is_told_before_text_is_looked_for(
+    capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    command = ["train", "-o", "/proc/self/model", "--train", "missing.de", "missing.en", *options]
+    assert main(command) == 1
+    printed = capsys.readouterr()
+    assert "error: cannot write to the folder /proc/self: " in printed.err
+    assert "missing" not in printed.err
+    assert printed.out == ""
+
+
 def test_files_of_different_length_are_named_with_their_lengths(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -169,7 +241,7 @@ def test_a_dry_run_prints_each_fact_on_a_line_and_needs_no_folder(
         main(["train", "--train", *files, "--valid", *files, "--device", "cpu", "--dry-run"]) == 0
     )
     printed = capsys.readouterr()
-    assert printed.err == ""
+    assert printed.err.startswith("pairs that repeat an earlier one: 7 of 8 (87.5%)\n")
     rows = [line.split("  ", 1) for line in printed.out.splitlines()]
     told = {name: text.strip() for name, text in rows}
     assert told["pairs"] == "8 to train on, 8 to validate on"
@@ -183,6 +255,7 @@ def test_a_dry_run_prints_each_fact_on_a_line_and_needs_no_folder(
         ([], "there is no folder to write the model to"),
         (["--dry-run", "--resume"], "--resume does not go with --dry-run"),
         (["--dry-run", "--override"], "--override does not go with --dry-run"),
+        (["--dry-run", "--tensorboard", "runs"], "--tensorboard does not go with --dry-run"),
     ],
 )
 def test_a_folder_is_asked_for_and_a_dry_run_goes_on_with_nothing(
@@ -195,20 +268,55 @@ def test_a_folder_is_asked_for_and_a_dry_run_goes_on_with_nothing(
     assert printed.out == ""
 
 
+@pytest.mark.parametrize(
+    ("option", "setting"),
+    [
+        (["--max-time", "30m"], "training.max_minutes=60"),
+        (["--seed", "0"], "seed=2"),
+        (["--seeds", "1,2"], " seed = 2"),
+        (["--arch", "seq2seq"], "architecture=tagger"),
+        (["--train-tsv", "a.tsv"], "data.train=b.tsv"),
+        (["--valid", "a", "b"], "data.valid=c,d"),
+        (["--test-text", "a"], "data.test=c"),
+        (["--target-vectors", "a"], "data.target_vectors=b"),
+    ],
+)
+def test_a_setting_that_is_given_by_an_option_and_by_set_is_refused(
+    capsys: pytest.CaptureFixture[str], option: list[str], setting: str
+) -> None:
+    assert main(["train", *option, "--set", setting, "-o", "model"]) == 2
+    key = setting.partition("=")[0].strip()
+    assert f"{option[0]} does not go with --set {key}" in capsys.readouterr().err
+    assert not Path("model").exists()
+
+
+@pytest.mark.parametrize("options", [[], ["--quiet"]])
+def test_the_scores_of_a_test_go_to_standard_output_and_nothing_else_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    files, model = write_pairs(tmp_path), tmp_path / "model"
+    for setting in TINY:
+        options = [*options, "--set", setting]
+    sets = [part for name in ("--train", "--valid", "--test") for part in (name, *files)]
+    assert main(["train", "-o", str(model), *sets, *options, "--device", "cpu"]) == 0
+    printed = capsys.readouterr()
+    scores = json.loads((model / "model.json").read_text())["scores"]
+    assert printed.out.splitlines() == [
+        f"test {score['name']} {score['value']:.2f}  {score['signature']}"
+        for score in scores
+        if score["set"] == "test"
+    ]
+    assert printed.out
+    assert printed.out.splitlines()[0] not in printed.err
+    assert bool(printed.err) is ("--quiet" not in options)
+
+
 def test_a_model_is_trained_from_pretrained_vectors(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files, vectors = write_pairs(tmp_path), tmp_path / "vectors.txt"
     vectors.write_text("a 1 2 3 4\nx 5 6 7 8\n")
-    settings = [
-        "tokenizer.kind=characters",
-        "tokenizer.byte_fallback=false",
-        "model.embedding_size=4",
-        "model.encoder.size=4",
-        "model.decoder.size=8",
-        "training.epochs=1",
-    ]
-    options = [part for setting in settings for part in ("--set", setting)]
+    options = [part for setting in TINY for part in ("--set", setting)]
     for side in ("source", "target"):
         options += [f"--{side}-vectors", str(vectors)]
     model = tmp_path / "model"

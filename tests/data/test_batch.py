@@ -1,10 +1,21 @@
 """Padded tensors against plain lists."""
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqcli.data.batch import pad_rows, pair_batch, source_tensors
+from seqcli.data.batch import (
+    LabelledBatch,
+    PairBatch,
+    TextBatch,
+    at_places,
+    labelled_batch,
+    pad_rows,
+    pair_batch,
+    source_tensors,
+    text_batch,
+)
 from seqcli.data.dataset import Example
 from seqcli.tokenizers.vocabulary import BOS, EOS, PAD, UNK
 
@@ -61,3 +72,21 @@ def test_ids_are_int64() -> None:
 def test_moving_a_batch_moves_every_tensor() -> None:
     batch = pair_batch([Example([5], [6])]).to(torch.device("meta"))
     assert {tensor.device.type for tensor in batch} == {"meta"}
+
+
+@pytest.mark.parametrize("kind", ["pairs", "text", "label of each", "labels of tokens"])
+def test_places_pick_what_the_mask_does(kind: str) -> None:
+    if kind in ("pairs", "text"):
+        examples = [Example([5, 6], [7, 8, 9]), Example([5, 6, 7, 8], [6]), Example([9], [])]
+        batch: PairBatch | TextBatch | LabelledBatch
+        batch = pair_batch(examples) if kind == "pairs" else text_batch(examples)
+        targets_BT, mask_BT = batch[-3:-1]
+    else:
+        per_token = kind == "labels of tokens"
+        examples = [Example([5, 6, 7], [PAD, 8, 9] if per_token else [8]), Example([5], [6])]
+        batch = labelled_batch(examples, per_token=per_token)
+        targets_BT, mask_BT = batch.labels_BL, batch.labels_BL != PAD
+    assert batch.num_targets == mask_BT.sum()
+    states_BTE = torch.randn(*targets_BT.shape, 3)
+    assert torch.equal(at_places(targets_BT, batch.places_N), targets_BT[mask_BT])
+    assert torch.equal(at_places(states_BTE, batch.places_N), states_BTE[mask_BT])

@@ -37,6 +37,15 @@ def test_a_table_has_the_rows_of_a_pair_of_files(tmp_path: Path) -> None:
     assert pair.place(2) == f"{tmp_path / 'a'}, line 3"
 
 
+def test_a_line_of_white_space_alone_is_empty(tmp_path: Path) -> None:
+    """As it is for str.strip, which knows all white space of Unicode; spaces around text stay."""
+    (tmp_path / "a").write_text(" \n\u3000\n a \n")
+    (tmp_path / "c.tsv").write_text(" \tb\n\u3000\td\n a \t\xa0\n")
+    assert list(Corpus((str(tmp_path / "a"),), 1).rows()) == [("",), ("",), (" a ",)]
+    rows = [("", "b"), ("", "d"), (" a ", "")]
+    assert list(Corpus((str(tmp_path / "c.tsv"),), 2).rows()) == rows
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

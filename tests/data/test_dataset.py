@@ -108,7 +108,7 @@ def test_what_is_too_long_is_cut_if_asked_for(subwords: Tokenizer, sampling: flo
         assert some == [Example(pair.source[:5], pair.target[:5]) for pair in all_of]
 
 
-@pytest.mark.parametrize(("sources", "counts"), [(["", "harbour"], "1 pairs .* 1 with"), ([], "0")])
+@pytest.mark.parametrize(("sources", "counts"), [(["", "harbour"], "1 pair .* 1 with"), ([], "0")])
 def test_no_pair_left_is_refused_with_the_reasons(
     sources: list[str], counts: str, characters: Tokenizer
 ) -> None:

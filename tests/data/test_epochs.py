@@ -2,8 +2,8 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -13,6 +13,8 @@ from seqcli.data.batching import Budget, PendingBatch
 from seqcli.data.dataset import Dataset, Example, Examples, ListedText, Text
 from seqcli.data.epochs import epoch_batches
 from seqcli.data.filters import Filters
+
+T = TypeVar("T")
 
 NUM_LINES = 1000
 BUDGET = Budget(200)
@@ -40,6 +42,7 @@ def dataset(sampling: float) -> Dataset:
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(epochs, "SHARD", 300)
+    monkeypatch.setattr(epochs, "SLICE", 60)
 
 
 def batches_of(pairs: Dataset, *, epoch: int = 0, seed: int = 1) -> Sequence[PendingBatch]:
@@ -72,6 +75,19 @@ def test_batches_depend_on_seed_and_epoch_alone(sampling: float) -> None:
     assert made(batches_of(dataset(sampling))) == first
     assert made(batches_of(dataset(sampling), epoch=1)) != first
     assert made(batches_of(dataset(sampling), seed=2)) != first
+
+
+def test_slices_of_a_shard_can_be_sampled_each_by_another_process() -> None:
+    """None depends on those before it, and a shard is divided once."""
+    asked = []
+
+    def backwards(make: Callable[[int], T], count: int) -> list[T]:
+        asked.append(count)
+        return [make(number) for number in reversed(range(count))][::-1]
+
+    divided = epoch_batches(dataset(0.5), list, budget=BUDGET, seed=1, epoch=0, divide=backwards)
+    assert made(divided) == made(batches_of(dataset(0.5)))
+    assert asked == [5, 5, 5, 5]  # 250 examples each
 
 
 @pytest.mark.parametrize("first", [1, 50, -1])

@@ -53,14 +53,14 @@ PAIRS = [(0, 1, False), (9, 1, False), (5, 1, False), (2, 2, True), (3, 3, False
 def test_every_rule_is_reported_with_its_key() -> None:
     found = usable(PAIRS, Filters(8, max_length_ratio=4, drop_duplicates=True))
     assert found.losses("pairs") == (
-        "1 pairs with an empty side, 1 with more than 8 tokens (data.max_length), "
+        "1 pair with an empty side, 1 with more than 8 tokens (data.max_length), "
         "1 beyond a length ratio of 4 (data.max_length_ratio), "
         "1 that repeat another (data.drop_duplicates)"
     )
-    assert usable(PAIRS[1:], Filters(8, too_long=CUT)).losses("pairs") == (
-        "1 cut to 8 tokens (data.too_long)"
-    )
-    assert usable(PAIRS[-1:], Filters(8)).losses("pairs") == ""
+    cut = usable(PAIRS[1:], Filters(8, too_long=CUT))
+    assert (cut.losses("pairs"), cut.cuts("pairs")) == ("", "1 pair to 8 tokens (data.too_long)")
+    whole = usable(PAIRS[-1:], Filters(8))
+    assert (whole.losses("pairs"), whole.cuts("pairs")) == ("", "")
 
 
 def test_nothing_left_is_refused_with_the_count_of_each_reason() -> None:
@@ -68,6 +68,6 @@ def test_nothing_left_is_refused_with_the_count_of_each_reason() -> None:
     found = usable(PAIRS[:4], Filters(8, max_length_ratio=4, drop_duplicates=True))
     with pytest.raises(DataError) as raised:
         found.require_any("pairs")
-    assert raised.value.what.startswith("none of the 4 pairs can be used: 1 pairs with an empty")
+    assert raised.value.what.startswith("none of the 4 pairs can be used: 1 pair with an empty")
     assert "1 with more than 8 tokens (data.max_length)" in raised.value.what
     assert "1 that repeat another (data.drop_duplicates)" in raised.value.what

@@ -12,7 +12,7 @@ from seqcli.data.dataset import Example, Examples, Text
 from seqcli.data.preparation import RECORD, prepare_examples
 from seqcli.data.prepared_folder import PREPARED, PreparedFolder, preparing
 from seqcli.data.rows import RowsWriter
-from seqcli.errors import DataError, OutputError
+from seqcli.errors import DataError, OutputError, PeerGone, SeqcliError
 from seqcli.text.lines import UNFINISHED
 
 TEXT: Text = ([f"{number}" for number in range(10)], [f"{2 * number}" for number in range(10)])
@@ -142,6 +142,35 @@ def test_after_a_fault_the_folder_is_as_before(tmp_path: Path) -> None:
     with pytest.raises(DataError):
         fail(tmp_path / "training" / PREPARED)
     assert [path for path in tmp_path.rglob("*") if not any(path.iterdir())] == [kept]
+
+
+@pytest.mark.parametrize(
+    ("is_first", "fault"),
+    [
+        (True, PeerGone("another process of the training has ended")),
+        (False, PeerGone("another process of the training has ended")),
+        (False, DataError("a line is broken")),
+    ],
+)
+def test_of_several_processes_the_first_alone_deletes_and_not_if_another_was_killed(
+    tmp_path: Path, is_first: bool, fault: SeqcliError
+) -> None:
+    def prepare_and_fail() -> None:
+        with preparing(tmp_path / PREPARED, is_first=is_first) as parts:
+            prepared(parts.path, Encoder())
+            raise fault
+
+    with pytest.raises(type(fault)):
+        prepare_and_fail()
+    again = Encoder()
+    with preparing(tmp_path / PREPARED, is_first=False) as parts:
+        prepared(parts.path, again)
+    assert again.num_lines == 0
+    other = parts.part("ids", "of another")
+    other.mkdir()
+    with preparing(tmp_path / PREPARED, is_first=False):
+        pass
+    assert other.is_dir()
 
 
 def test_after_a_kill_what_was_made_is_still_there(tmp_path: Path) -> None:

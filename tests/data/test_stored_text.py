@@ -147,6 +147,17 @@ def test_text_that_was_not_copied_to_its_end_is_copied_anew(tmp_path: Path) -> N
     assert lines_of(stored(tmp_path, corpus)) == (SOURCES, TARGETS)
 
 
+@pytest.mark.parametrize("name", ["0.values", "1.lengths", stored_text.HASHES])
+@pytest.mark.parametrize("lost", [1, 8])
+def test_a_file_that_lost_its_end_is_not_trusted(tmp_path: Path, name: str, lost: int) -> None:
+    corpus = pair_of(tmp_path, "a", SOURCES, TARGETS)
+    path = stored(tmp_path, corpus).folder / name
+    path.write_bytes(path.read_bytes()[:-lost])
+    again = stored(tmp_path, corpus)
+    assert lines_of(again) == (SOURCES, TARGETS)
+    assert np.flatnonzero(again.is_repeated()).tolist() == [5]
+
+
 def test_what_comes_out_of_a_pipe_is_copied_each_time(tmp_path: Path) -> None:
     corpus = pair_of(tmp_path, "a", SOURCES, TARGETS)
     pipe = tmp_path / "pipe"
@@ -164,7 +175,7 @@ def test_what_comes_out_of_a_pipe_is_copied_each_time(tmp_path: Path) -> None:
     [
         ("ein Käse".encode()[:-3], "a.de, line 1: not UTF-8"),  # in the middle of a character
         (gzip.compress(b"eins\nzwei\n" * 99)[:-12], r"a\.de is a broken gzip file: .* after line"),
-        (b"eins\n", "a.de has 1 lines but .*a.en has 6"),
+        (b"eins\n", "a.de has 1 line but .*a.en has 6"),
         (b"", "a.de is empty"),
         (None, "cannot read .*a.de"),
     ],

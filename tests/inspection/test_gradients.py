@@ -341,7 +341,7 @@ class TestOthers:
     def test_a_label_that_was_not_learned_is_named_with_its_line(self) -> None:
         loaded = untrained_model(architecture="classifier")
         many = 5 * len(SOURCES)
-        with pytest.raises(DataError, match=f"line {many} of the text has the label 'plant'"):
+        with pytest.raises(DataError, match=f"line {many}: the label 'plant' is not"):
             gradient_flow(loaded, SOURCES * 5, [*LABELS * 4, *LABELS[:3], "plant"], sentences=many)
         before = gradient_flow(loaded, SOURCES * 5, [*LABELS * 4, *["plant"] * 4], sentences=4)
         assert before.lags == gradient_flow(loaded, SOURCES, LABELS).lags

@@ -92,12 +92,12 @@ def test_blank_lines_are_left_out_and_counted() -> None:
     task = classification()
     dataset = task.dataset(([*REVIEWS[0], ""], [*REVIEWS[1], ""]))
     assert len(dataset) == len(REVIEWS[0])
-    assert dataset.losses.startswith("1 texts with an empty side, 0 with more")
+    assert dataset.losses.startswith("1 text with an empty side, 0 with more")
 
 
 def test_an_unknown_label_is_told_with_its_line_where_it_needs_an_id() -> None:
     task = classification(evaluation=BY_LOSS)
-    with pytest.raises(DataError, match=r"line 2 of the text has the label 'odd'"):
+    with pytest.raises(DataError, match=r"^line 2: the label 'odd' is not in the tr"):
         task.validation(task.build_model(), (["a", "b"], ["good", "odd"]))
 
 

@@ -25,6 +25,8 @@ from seqcli.experiment import (
 )
 from seqcli.tasks.language_modeling import LanguageModelingTask
 from seqcli.tokenizers import EOS, TokenizerConfig
+from seqcli.tokenizers.characters import CharacterTokenizer
+from seqcli.tokenizers.words import WordTokenizer
 from tests.decoding.language_models import LINES, next_log_probabilities, tiny_model, words
 
 FULL_LINES = [line for line in LINES if line]
@@ -102,6 +104,23 @@ def test_subwords_are_sampled_where_asked_and_what_is_read_is_what_is_predicted(
         assert task.tokenizer.decode(example.target) == line
     plain = dataset.take(everything)
     assert [example.target for example in plain] == task.tokenizer.encode_batch(lines)
+
+
+def test_ids_are_not_those_of_another_tokenizer_with_the_same_pieces(tmp_path: Path) -> None:
+    """Of another kind it cuts a line another way."""
+    lines, file = ["aba ab ba"] * 3, tmp_path / "text"
+    file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    pieces = CharacterTokenizer.train(lines, TokenizerConfig(kind="characters")).vocabulary.pieces
+    recipe = LanguageModelRecipe()
+    found = []
+    with preparing(tmp_path / "prepared") as prepared:
+        text = store_text([Corpus((str(file),), 1)], prepared)
+        for kind in (CharacterTokenizer, WordTokenizer):
+            task = LanguageModelingTask(recipe, {"shared": kind(pieces, ())})
+            dataset = task.training_dataset(text, tell=lambda message: None)
+            found.append([example.target for example in dataset.take(np.arange(len(lines)))])
+            assert found[-1] == task.tokenizer.encode_batch(lines)
+    assert found[0] != found[1]
 
 
 @pytest.mark.parametrize("direction", ["backward", "bidirectional"])

@@ -160,6 +160,17 @@ class TestReading:
         with pytest.raises(DataError, match=r"a\.tsv, line 1: there is no tab"):
             list(read_unchecked([tmp_path / "a.tsv"]))
 
+    def test_a_fault_in_a_table_is_that_of_its_own_side_and_its_line_end_is_told_once(
+        self, tmp_path: Path
+    ) -> None:
+        (tmp_path / "a.tsv").write_bytes(b"f\xfcr\tfor\r\nf\xc3\xbcr\tf\xf6r\nfein\tfine\n")
+        rows = list(read_unchecked([tmp_path / "a.tsv"]))
+        told = [(finding.file, finding.rule, finding.lines) for finding in findings(rows)]
+        assert ("a.de", "not_utf8", (1,)) in told
+        assert ("a.en", "not_utf8", (2,)) in told
+        assert [each for each in told if each[1] == "line_ends"] == [("a.en", "line_ends", (1,))]
+        assert rows[1][0] == UncheckedLine("für", "")
+
 
 class TestRows:
     def test_copies_repeated_pairs_and_sources_with_another_target_are_told_apart(self) -> None:
@@ -278,6 +289,15 @@ class TestCleaning:
             "control_characters": 2,
             "not_composed": 1,
             "carriage_returns": 1,
+        }
+
+    def test_lines_of_dropped_rows_are_not_counted_as_mended(self) -> None:
+        marked = ("\ufeffone", "u\u0308ber")
+        _, cleaning = clean([marked, marked, ("\ufeff", "two")])
+        assert cleaning.kept == 1
+        assert {rule: count for rule, count in cleaning.mended.items() if count} == {
+            "byte_order_marks": 1,
+            "not_composed": 1,
         }
 
     @given(st.text())

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqcli.errors import DataError
-from seqcli.text.lines import STDIN, read_lines, write_atomically
+from seqcli.text.lines import STDIN, is_read_once, read_lines, write_atomically
 
 LINE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\0")).map(
     lambda line: line.rstrip("\r")
@@ -178,6 +178,13 @@ def test_a_named_pipe_is_read_as_its_lines_arrive(tmp_path: Path, pack: type[byt
     writer.start()
     assert list(read_lines(pipe)) == ["a", "b"]
     writer.join()
+
+
+def test_a_pipe_is_known_from_what_can_be_read_again(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    assert all(map(is_read_once, (STDIN, tmp_path / "pipe", tmp_path / "link", os.devnull)))
+    assert not any(map(is_read_once, (saved(tmp_path, b"a\n"), tmp_path, tmp_path / "absent")))
 
 
 @pytest.mark.parametrize("path", [STDIN, "/dev/stdin"])

@@ -71,6 +71,14 @@ def test_a_full_disk_while_writing_is_named_and_leaves_the_old_file(path: Path) 
     assert_untouched(path)
 
 
+def test_what_a_limit_on_files_refuses_is_answered_with_the_limit(path: Path) -> None:
+    with largest_file(100), pytest.raises(OutputError) as caught, write_atomically(path) as stream:
+        stream.write("n" * 1000)
+    assert "ulimit -f" in caught.value.fix
+    assert "folder" not in caught.value.fix
+    assert_untouched(path)
+
+
 def test_a_disk_found_full_at_the_last_flush_leaves_the_old_file(path: Path) -> None:
     text = "n" * 1000  # less than the buffer: written as the block ends
     with largest_file(100):

@@ -1,7 +1,9 @@
 """Sentencepiece as it is used here: its settings, its files, its silence."""
 
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sentencepiece
@@ -9,7 +11,7 @@ import sentencepiece
 from seqcli.errors import ModelError
 from seqcli.tokenizers import TokenizerConfig, load_tokenizer, train_tokenizer
 from seqcli.tokenizers.model_file import read_training
-from seqcli.tokenizers.subword import automatic_size
+from seqcli.tokenizers.subword import TRAINING_THREADS, automatic_size
 
 TEXT = [
     f"{subject} {verb} {place}"
@@ -119,3 +121,33 @@ def test_more_characters_than_the_automatic_size_all_get_a_piece() -> None:
     characters = [chr(code) for code in range(0x4E00, 0x4E00 + 1500)]
     tokenizer = train_tokenizer(["".join(characters)], TokenizerConfig())
     assert all(character in tokenizer.vocabulary for character in characters)
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_no_more_threads_are_used_than_are_asked_for(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[int] = []
+    trainer, processor = sentencepiece.SentencePieceTrainer, sentencepiece.SentencePieceProcessor
+
+    def noted(call: Callable[..., Any]) -> Callable[..., Any]:
+        def noting(*arguments: Any, num_threads: int, **settings: Any) -> Any:
+            used.append(num_threads)
+            return call(*arguments, num_threads=num_threads, **settings)
+
+        return noting
+
+    monkeypatch.setattr(trainer, "train", staticmethod(noted(trainer.train)))
+    monkeypatch.setattr(processor, "encode", noted(processor.encode))
+    monkeypatch.setattr("seqcli.tokenizers.subword.SEGMENTS_OF_A_THREAD", 1)
+    config = TokenizerConfig(kind=kind)
+    free = train_tokenizer(TEXT, config)
+    assert used[0] == TRAINING_THREADS
+    used.clear()
+    bound = train_tokenizer(TEXT, config, threads=1)
+    loaded = load_tokenizer(bound.save(tmp_path, "bound"), threads=1)
+    ids = bound.encode_batch(TEXT)
+    assert loaded.encode_batch(TEXT) == ids
+    assert set(used) == {1}
+    assert bound.vocabulary.pieces == free.vocabulary.pieces
+    assert free.encode_batch(TEXT) == ids

@@ -10,6 +10,8 @@ import torch
 import torch.distributed as dist
 
 from seqcli.api.train import train
+from seqcli.api.train_seeds import train_seeds
+from seqcli.data import epochs
 from seqcli.errors import DataError, SeqcliError
 from seqcli.experiment import Recipe
 from seqcli.training import trainer as trainer_module
@@ -60,6 +62,7 @@ def together(action: Callable[[Processes], Any]) -> Any:
 def trained(recipe: Recipe, folder: Path, stop_at: int | None, resume: bool) -> dict[int, float]:
     """The loss at each step that this process reports of a training, also if it is stopped."""
     trainer_module.SECONDS_BETWEEN_REPORTS = 0.0
+    epochs.SHARD, epochs.SLICE = 30, 7
     losses = Losses(stop_at)
     try:
         train(recipe, folder, reporter=losses, resume=resume, device="cpu")
@@ -67,6 +70,11 @@ def trained(recipe: Recipe, folder: Path, stop_at: int | None, resume: bool) -> 
         if fault.args[0] != 130 and getattr(fault, "exit_status", 0) != 130:
             raise
     return losses.curve
+
+
+def several_seeds(recipe: Recipe, folder: Path) -> None:
+    """Ask for what several processes do not do."""
+    train_seeds(recipe, folder, [1, 2], device="cpu")
 
 
 def exchange(processes: Processes) -> tuple[Any, ...]:
@@ -82,6 +90,7 @@ def exchange(processes: Processes) -> tuple[Any, ...]:
     return (
         processes.any(rank == 1, False, True),
         processes.from_first(lambda: f"rank {rank}"),
+        processes.divided(lambda number: (rank, number), 5),
         parameter.grad.tolist(),
         untouched.grad.tolist(),
         sums.tolist(),

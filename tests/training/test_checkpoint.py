@@ -72,7 +72,9 @@ def test_what_a_process_killed_after_writing_a_state_kept_too_long_goes_when_one
     assert names_in(checkpoints.folder) == ["state-00000020.pt", "state-00000030.pt"]
 
 
-@pytest.mark.parametrize("damage", ["half", "empty", "foreign", "zeros", "a flipped bit", "gone"])
+@pytest.mark.parametrize(
+    "damage", ["half", "empty", "foreign", "zeros", "a flipped bit", "no such place", "gone"]
+)
 def test_instead_of_a_damaged_state_the_one_before_is_loaded_and_this_is_said(
     checkpoints: CheckpointFolder, damage: str
 ) -> None:
@@ -82,7 +84,9 @@ def test_instead_of_a_damaged_state_the_one_before_is_loaded_and_this_is_said(
     whole = newest.read_bytes()
     middle = whole.index(torch.full((1000,), 20).numpy().tobytes()) + 4000
     flipped = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+    end = whole.rindex(b"PK\6\6") + 48  # of the archive, where the place of its index stands
     contents = {
+        "no such place": whole[:end] + b"\x7f" * 8 + whole[end + 8 :],
         "half": whole[: len(whole) // 2],
         "empty": b"",
         "foreign": b"not a state at all",
@@ -122,6 +126,36 @@ def test_no_flipped_bit_and_no_cut_changes_what_is_loaded(checkpoints: Checkpoin
         path.write_bytes(whole[:length])
         with pytest.raises(ModelError):
             checkpoints.load_state()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        PermissionError(errno.EACCES, "Permission denied"),
+        OSError(errno.EMFILE, "Too many open files"),
+        OSError(errno.EIO, "Input/output error"),
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+def test_a_state_that_cannot_be_read_is_not_taken_for_a_damaged_one(
+    checkpoints: CheckpointFolder, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    """An older one must not take its place, nor may it be deleted: it may be whole."""
+    for step in (10, 20):
+        checkpoints.save_state(step, {"step": step})
+
+    def fail(*_: object, **__: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(torch, "load", fail)
+    with pytest.raises(ModelError, match=r"cannot read .*state-00000020\.pt: \w+") as raised:
+        CheckpointFolder(checkpoints.folder).load_state(pytest.fail)
+    assert "--overwrite" not in raised.value.fix
+    monkeypatch.undo()
+    assert names_in(checkpoints.folder) == ["state-00000010.pt", "state-00000020.pt"]
+    assert CheckpointFolder(checkpoints.folder).load_state() == {"step": 20}
 
 
 def test_where_no_state_is_whole_all_are_named(checkpoints: CheckpointFolder) -> None:

@@ -5,11 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+from io import FileIO
 from pathlib import Path
 
 import pytest
 
 from seqcli.errors import OutputError
+from seqcli.training import lock as lock_module
 from seqcli.training.lock import LOCK, locked
 
 ROOT = Path(__file__).parent.parent.parent
@@ -53,6 +55,34 @@ def test_the_process_that_holds_a_folder_is_named_and_its_death_frees_it(tmp_pat
         process.wait()
         process.stdout.close()
     with locked(tmp_path):
+        pass
+
+
+def test_a_lock_that_its_holder_removes_meanwhile_is_not_held_beside_a_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between opening and taking, the last holder removes the file: what is taken has no name."""
+    path, taken = tmp_path / LOCK, lock_module._take
+
+    def remove_then_take(file: FileIO, folder: Path) -> None:
+        monkeypatch.undo()
+        path.unlink()
+        taken(file, folder)
+
+    monkeypatch.setattr(lock_module, "_take", remove_then_take)
+    with locked(tmp_path):
+        assert path.exists()
+        with pytest.raises(OutputError), locked(tmp_path):
+            pass
+
+    def replace_then_take(file: FileIO, folder: Path) -> None:
+        monkeypatch.undo()
+        path.rename(tmp_path / "old")
+        path.touch()
+        taken(file, folder)
+
+    monkeypatch.setattr(lock_module, "_take", replace_then_take)
+    with locked(tmp_path), pytest.raises(OutputError), locked(tmp_path):
         pass
 
 

@@ -1,5 +1,6 @@
 """The log of a training: each step once, whatever happened in between."""
 
+import dataclasses
 import json
 import logging
 import os
@@ -138,6 +139,17 @@ def test_a_validation_amid_an_epoch_is_forgotten_as_its_epoch_is_not_over(tmp_pa
     log.validated(validation(2, epoch=1))
     log.go_on(step=2, epochs=0)
     assert events(tmp_path / "log") == [("update", 2)]
+
+
+def test_the_score_of_a_mean_is_the_last_and_forgotten_as_it_comes_again(tmp_path: Path) -> None:
+    log = TrainingLog(tmp_path / "log", QuietReporter())
+    two_epochs(log)
+    for _ in range(2):
+        log.go_on(step=8, epochs=2)
+        log.validated(dataclasses.replace(validation(8, epoch=2, score=25.0), of_mean=True))
+    records = read_log(tmp_path / "log")
+    assert [record.score for record in records if isinstance(record, Score)] == [21.5, 21.5, 25.0]
+    assert records[-1] == msgspec.json.decode(msgspec.json.encode(records[-1]), type=Score)
 
 
 def test_the_time_in_which_it_was_stopped_does_not_count(tmp_path: Path, clock: Clock) -> None:

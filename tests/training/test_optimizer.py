@@ -7,7 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from seqcli.training.optimizer import OPTIMIZERS, AveragedWeights, restore_optimizer
+from seqcli.training.optimizer import (
+    OPTIMIZERS,
+    AveragedWeights,
+    make_optimizer,
+    restore_optimizer,
+    room_for_states,
+)
 
 REFERENCES = {
     "adamw": partial(torch.optim.AdamW, betas=(0.9, 0.98)),
@@ -17,8 +23,8 @@ REFERENCES = {
 
 
 def optimizer_of(kind: str, model: nn.Module, *, weight_decay: float = 0.2) -> Optimizer:
-    return OPTIMIZERS[kind](
-        model.parameters(), learning_rate=0.1, weight_decay=weight_decay, momentum=0.8
+    return make_optimizer(
+        kind, model.parameters(), learning_rate=0.1, weight_decay=weight_decay, momentum=0.8
     )
 
 
@@ -47,6 +53,21 @@ def test_a_step_equals_that_of_the_plain_optimizer(kind: str) -> None:
         step(plain, reference, inputs)
     torch.testing.assert_close(ours.weight, plain.weight)
     torch.testing.assert_close(ours.bias, plain.bias)
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+@pytest.mark.parametrize("momentum", [0.0, 0.8])
+def test_the_room_for_its_state_is_what_the_first_step_keeps(kind: str, momentum: float) -> None:
+    model = nn.Linear(3, 2)
+    optimizer = make_optimizer(
+        kind, model.parameters(), learning_rate=0.1, weight_decay=0.0, momentum=momentum
+    )
+    room = sum(tensor.nbytes for tensor in room_for_states(optimizer))
+    step(model, optimizer, torch.randn(4, 3))
+    kept = [value for state in optimizer.state.values() for value in state.values()]
+    assert room == sum(each.nbytes for each in kept if isinstance(each, Tensor) and each.dim())
+    if kept:
+        assert not room_for_states(optimizer)
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)

@@ -1,9 +1,10 @@
+import errno
 from pathlib import Path
 
 import pytest
 
 from seqcli.cli.main import main
-from seqcli.errors import UsageError
+from seqcli.errors import OutputError, UsageError
 from seqcli.training import tensorboard as tensorboard_module
 from seqcli.training.report import QuietReporter
 from seqcli.training.tensorboard import TensorBoardReporter
@@ -18,6 +19,22 @@ def test_without_tensorboard_the_way_to_install_it_is_told(
         TensorBoardReporter(tmp_path, QuietReporter())
     assert "seqcli[tracking]" in raised.value.fix
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tensorboard_module, "find_spec", lambda name: True)
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"cannot write to the folder .*file/curves: Not a dir"):
+        TensorBoardReporter(tmp_path / "file" / "curves", QuietReporter())
+
+    def full(**_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tensorboard_module, "TemporaryFile", full)
+    with pytest.raises(OutputError, match="No space left"):
+        TensorBoardReporter(tmp_path / "curves", QuietReporter())
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of tensorboard and protobuf

@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -89,7 +90,7 @@ def make_trainer(
     return Trainer(
         model,
         config,
-        batches=lambda epoch, *, shares: batches,
+        batches=lambda epoch, *, shares, divide: batches,
         loss=loss or model.loss,
         validate=lambda: Validation("score", score(), "test"),
         publish=publish,
@@ -331,6 +332,7 @@ def test_a_training_that_diverges_stops_and_publishes_nothing_of_it(
         trainer.train()
     assert "the best model so far is kept" in raised.value.why
     assert "training.learning_rate" in raised.value.fix
+    assert "--overwrite" in raised.value.fix
     assert published == [1]
     state = CheckpointFolder(tmp_path).load_state()
     assert state is not None
@@ -407,7 +409,7 @@ def test_the_lines_of_a_broken_batch_are_named_the_first_few_of_many(tmp_path: P
 
 
 def test_the_longest_batch_is_tried_before_the_first_update(tmp_path: Path) -> None:
-    """The third has most positions; on a device that is too small for it nothing is trained."""
+    """The third has most positions; on a device too small for a line nothing is trained."""
     model, recorder, rows = Toy(), Recorder(), []
     batches = [PendingList(EXAMPLES, range(size)) for size in (1, 2, 4, 3)]
 
@@ -419,14 +421,28 @@ def test_the_longest_batch_is_tried_before_the_first_update(tmp_path: Path) -> N
     assert rows == [4] + [1, 2, 4, 3] * CONFIG.epochs
 
     def too_large(batch: PairBatch) -> tuple[Tensor, Tensor]:
-        if len(batch.source_BS) > 3:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    trainer = make_trainer(tmp_path, loss=too_large, batches=batches, recorder=recorder)
+    with pytest.raises(SeqcliError, match="pair 1 does not fit into memory"):
+        trainer.train()
+    assert not recorder.steps
+
+
+def test_a_longest_batch_that_does_not_fit_is_trained_on_in_parts(tmp_path: Path) -> None:
+    model, recorder = Toy(), Recorder()
+
+    def loss(batch: PairBatch) -> tuple[Tensor, Tensor]:
+        if len(batch.source_BS) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return model.loss(batch)
 
-    trainer = make_trainer(tmp_path, loss=too_large, batches=batches, recorder=recorder)
-    with pytest.raises(SeqcliError, match="the longest batch does not fit into memory"):
-        trainer.train()
-    assert not recorder.steps
+    batches = [PendingList(EXAMPLES, range(size)) for size in (1, 4)]
+    assert make_trainer(
+        tmp_path, model=model, loss=loss, batches=batches, recorder=recorder
+    ).train()
+    assert len(recorder.steps) == 2 * CONFIG.epochs
+    assert sum("did not fit into memory" in message for message in recorder.messages) == 1
 
 
 class Clock:
@@ -491,3 +507,66 @@ def test_the_time_that_went_by_before_counts(tmp_path: Path, clock: Clock) -> No
     assert not trainer.train()
     assert len(recorder.steps) == 1
     assert "go on with the same command and --resume" in recorder.messages[-1]
+
+
+def test_the_seconds_of_a_save_do_not_count_as_those_of_updates(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each update takes 8 seconds, and each save 1000: of three targets each, 3/8 a second."""
+    model, recorder = Toy(), Recorder()
+
+    def loss(batch: PairBatch) -> tuple[Tensor, Tensor]:
+        clock.now += 8
+        return model.loss(batch)
+
+    save_state = CheckpointFolder.save_state
+
+    def slow(*arguments: Any) -> None:
+        clock.now += 1000
+        save_state(*arguments)
+
+    monkeypatch.setattr(CheckpointFolder, "save_state", slow)
+    config = msgspec.structs.replace(CONFIG, save_minutes=1e-9)
+    make_trainer(tmp_path, model=model, config=config, loss=loss, recorder=recorder).train()
+    targets = len(EXAMPLES[0].target) + 1
+    assert len(recorder.steps) == 12
+    for progress in recorder.steps:
+        assert progress.tokens_per_second == pytest.approx(targets / 8, rel=0.1)
+
+
+def test_a_mean_that_is_kept_is_the_last_score_that_is_told(tmp_path: Path) -> None:
+    scores = iter([1.0, 3.0, 2.0, 9.0, 1.0, 3.0, 2.0, 0.5])
+    for is_kept in (True, False):
+        recorder = Recorder()
+        make_trainer(tmp_path, recorder=recorder, score=lambda: next(scores)).train()
+        told = [report.validation.score for report in recorder.validations]
+        assert told == ([1.0, 3.0, 2.0, 9.0] if is_kept else [1.0, 3.0, 2.0])
+        assert recorder.validations[-1].of_mean is is_kept
+
+
+def test_a_finished_training_says_that_it_is_and_one_that_goes_on_tells_its_best(
+    tmp_path: Path,
+) -> None:
+    recorder = Recorder(send_at(9, signal.SIGINT))
+    scores = iter([1.0, 3.0, 2.0, 0.0, 0.0])
+
+    def next_trainer(recorder: Recorder) -> Trainer:
+        return make_trainer(tmp_path, recorder=recorder, score=lambda: next(scores))
+
+    with pytest.raises(Interrupted):
+        next_trainer(recorder).train()
+    assert [progress.best_score for progress in recorder.steps] == [None] * 4 + [1.0] * 4 + [
+        3.0
+    ] * 2
+    going_on = Recorder()
+    trainer = next_trainer(going_on)
+    assert trainer.resume()
+    assert going_on.messages == ["going on where the training was stopped"]
+    trainer.train()
+    assert going_on.steps[0].best_score == 3.0
+    finished = Recorder()
+    trainer = next_trainer(finished)
+    assert trainer.resume()
+    assert "finished already" in finished.messages[0]
+    trainer.train()
+    assert not finished.steps

@@ -1,5 +1,6 @@
 """One update: its gradient is that of the whole batch, however it is computed."""
 
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -8,9 +9,11 @@ from torch import Tensor
 
 from seqcli.data.batch import PairBatch, pair_batch
 from seqcli.errors import SeqcliError
+from seqcli.training import updater as updater_module
 from seqcli.training.config import TrainingConfig
 from seqcli.training.distributed import Processes
 from seqcli.training.meter import BrokenUpdate, Meter
+from seqcli.training.optimizer import room_for_states
 from seqcli.training.updater import Updater
 from tests.training.bigrams import LENGTHS, Bigrams, pending, some_examples
 
@@ -152,11 +155,54 @@ def test_a_batch_that_is_tried_out_leaves_everything_as_it_was() -> None:
 
 
 def test_a_batch_is_tried_out_in_the_parts_in_which_it_would_be_computed() -> None:
+    said: list[str] = []
     model = Bigrams()
-    make_updater(model, loss=fits(4, model), accumulate=2).try_out(pending(EXAMPLES))
-    with pytest.raises(SeqcliError, match="does not fit into memory: 8 rows") as raised:
-        make_updater(model, loss=fits(4, model)).try_out(pending(EXAMPLES))
-    assert "training.batch_tokens" in raised.value.fix
+    make_updater(model, loss=fits(4, model), accumulate=2, say=said.append).try_out(
+        pending(EXAMPLES)
+    )
+    assert not said
+    updater = make_updater(model, loss=fits(3, model), say=said.append)
+    updater.try_out(pending(EXAMPLES))
+    assert "8 rows did not fit into memory" in said[0]
+    assert not gradients(model)
+    updater.update(pending(EXAMPLES), Meter(), total_steps=9)
+    torch.testing.assert_close(gradients(model), plain_gradients())
+    with pytest.raises(SeqcliError, match=r"pair \d does not fit into memory"):
+        make_updater(model, loss=fits(0, model)).try_out(pending(EXAMPLES))
+
+
+def test_a_batch_is_tried_out_beside_what_the_optimizer_will_keep(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held = []
+
+    def room(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+        tensors = room_for_states(optimizer)
+        held.extend(map(weakref.ref, tensors))
+        return tensors
+
+    model, alive = Bigrams(), []
+
+    def loss(batch: PairBatch) -> tuple[Tensor, Tensor]:
+        alive.append([reference() is not None for reference in held])
+        return model.loss(batch)
+
+    monkeypatch.setattr(updater_module, "room_for_states", room)
+    make_updater(model, loss=loss).try_out(pending(EXAMPLES))
+    assert alive == [[True] * 4]  # two moments of two parameters
+    assert not any(reference() is not None for reference in held)
+
+
+def test_an_optimizer_that_does_not_fit_is_told_before_the_first_update(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_room(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(updater_module, "room_for_states", no_room)
+    with pytest.raises(SeqcliError, match="gathers of 156 parameters does not fit") as raised:
+        make_updater(Bigrams()).try_out(pending(EXAMPLES))
+    assert "sgd" in raised.value.fix
 
 
 def test_a_broken_update_is_found_among_others_at_the_next_reading() -> None:
