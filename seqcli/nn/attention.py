@@ -90,15 +90,20 @@ def scaled_products(queries_BTA: Tensor, keys_BSA: Tensor) -> Tensor:
 
 def step_scores(keys_BSA: Tensor, num_steps: int) -> StepProduct:
     """Return what gives the scaled products scores_B1S of query_B1A at each step."""
-    scaled_BAS = (keys_BSA * keys_BSA.shape[2] ** -0.5).transpose(1, 2)
-    return StepProduct(scaled_BAS, [1] * num_steps)
+    scaled_BSA = keys_BSA * keys_BSA.shape[2] ** -0.5
+    return StepProduct(_laid_out_for_steps(scaled_BSA).transpose(1, 2), [1] * num_steps)
 
 
 def reader(scores: Callable[[Tensor], Tensor], memory: Memory, num_steps: int) -> Reader:
     """Return a reader of the memory's states; `scores` gives scores_B1S for a query_B1A."""
-    read = StepProduct(memory.states_BSH, [1] * num_steps)
+    read = StepProduct(_laid_out_for_steps(memory.states_BSH), [1] * num_steps)
     mask_B1S = memory.mask_BS.unsqueeze(1)
     return lambda query_BA: read(normalized(scores(query_BA.unsqueeze(1)), mask_B1S))[:, 0]
+
+
+def _laid_out_for_steps(states_BSA: Tensor) -> Tensor:
+    """Return the same with the source as the innermost axis: one row of products is faster so."""
+    return states_BSA.transpose(1, 2).contiguous().transpose(1, 2)
 
 
 class ProductAttention(ScoredAttention):

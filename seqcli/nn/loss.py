@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-CHUNK_ROWS = 512  # of the output layer at a time: its logits then stay in the cache
+CHUNK_ROWS = 384  # of the output layer at a time: fewer take longer, more take more memory
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
@@ -41,25 +41,25 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             rows = slice(start, start + chunk_rows)
             features_RE = features_PNE[:, rows].flatten(0, 1)
             target_R1 = targets_N[rows].repeat(passes).unsqueeze(1)
-            logits_RV = torch.addmm(compute_bias_V, features_RE, compute_weight_VE.T)
-            probabilities_RV, normalizer_R1 = _softmax(logits_RV, precise)
-            surprise_R1 = normalizer_R1 - logits_RV.gather(1, target_R1)
-            negative_log_likelihood += surprise_R1.sum()
             mean_logit_R1 = (features_RE.to(precise) @ mean_weight_E + mean_bias).unsqueeze(1)
-            loss += torch.lerp(surprise_R1, normalizer_R1 - mean_logit_R1, smoothing).sum()
-            if passes == 2:
-                disagreement, pull_RV = _disagreement(probabilities_RV, logits_RV - normalizer_R1)
-                loss += 0.5 * consistency * disagreement
+            loss_of_rows, surprise_of_rows, gradient_RV = _loss_of_rows(
+                torch.addmm(compute_bias_V, features_RE, compute_weight_VE.T),
+                target_R1,
+                mean_logit_R1,
+                passes,
+                smoothing,
+                consistency,
+            )
+            loss += loss_of_rows
+            negative_log_likelihood += surprise_of_rows
             if with_gradient:
-                off_target_R1 = torch.full_like(surprise_R1, smoothing - 1)
-                gradient_RV = probabilities_RV.scatter_add_(1, target_R1, off_target_R1)
-                if passes == 2:
-                    gradient_RV.add_(pull_RV, alpha=0.5 * consistency)
                 bias_gradient_V += gradient_RV.sum(0)
                 narrow_RV = gradient_RV.to(dtype)
                 chunk_gradient_RE = narrow_RV @ compute_weight_VE
                 features_gradient_PNE[:, rows] = chunk_gradient_RE.unflatten(0, (passes, -1))
                 weight_gradient_VE += narrow_RV.T @ features_RE
+                del narrow_RV
+            del gradient_RV  # before the next rows need as much
         loss /= passes
         negative_log_likelihood /= passes
         ctx.passes = passes
@@ -77,6 +77,31 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
         scale = outer[0] / ctx.passes
         return (*(scale * gradient for gradient in ctx.saved_tensors), None, None, None, None)
+
+
+def _loss_of_rows(
+    logits_RV: Tensor,
+    target_R1: Tensor,
+    mean_logit_R1: Tensor,
+    passes: int,
+    smoothing: float,
+    consistency: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return two sums over the rows, the loss and the negative log-likelihood, and gradient_RV.
+
+    The latter is that of the loss by the logits, but for what smoothing takes from every entry.
+    """
+    probabilities_RV, normalizer_R1 = _softmax(logits_RV, mean_logit_R1.dtype)
+    surprise_R1 = normalizer_R1 - logits_RV.gather(1, target_R1)
+    loss = torch.lerp(surprise_R1, normalizer_R1 - mean_logit_R1, smoothing).sum()
+    if passes == 2:
+        disagreement, pull_RV = _disagreement(probabilities_RV, logits_RV - normalizer_R1)
+        loss += 0.5 * consistency * disagreement
+    off_target_R1 = torch.full_like(surprise_R1, smoothing - 1)
+    gradient_RV = probabilities_RV.scatter_add_(1, target_R1, off_target_R1)
+    if passes == 2:
+        gradient_RV.add_(pull_RV, alpha=0.5 * consistency)
+    return loss, surprise_R1.sum(), gradient_RV
 
 
 def _softmax(logits_RV: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

@@ -163,8 +163,8 @@ def _likeness(in_batches: list[list[Round]], kind: str) -> list[Result]:
     """Compare peaks of memory, and the greedy outputs line by line."""
     plain, greedy, beam = in_batches
     results = [
-        compare_memory("decoding, greedy, batches: peak MiB, less is better", plain, greedy),
-        compare_memory("decoding, beam 5, batches: peak MiB, less is better", plain, beam),
+        compare_memory("decoding, greedy, batches", plain, greedy),
+        compare_memory("decoding, beam 5, batches", plain, beam),
     ]
     if kind != RANDOM:  # rounding alone decides between equally unlikely words
         same = sum(map(str.__eq__, plain[0].output, greedy[0].output))

@@ -187,7 +187,9 @@ def _reader(stack: Stack) -> Step:
 
 def input_feeding_loop() -> Step:
     """Attend to fixed states, as many as there are target tokens."""
-    return _with_memory(InputFeedingLoop(embedding_size=EMBEDDING, hidden_size=HIDDEN))
+    return _with_memory(
+        InputFeedingLoop(embedding_size=EMBEDDING, hidden_size=HIDDEN, memory_size=HIDDEN)
+    )
 
 
 def our_input_feeding() -> Step:

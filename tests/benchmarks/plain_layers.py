@@ -52,20 +52,25 @@ class LayerNormCellLoop(nn.Module):
 class InputFeedingLoop(nn.Module):
     """`nn.LSTMCell`, attention and combination for one token after the other (Luong et al., 2015).
 
-    The source is as long as the target; its keys are made once.
+    The keys of the source are made once.
     """
 
-    def __init__(self, *, embedding_size: int, hidden_size: int) -> None:
+    def __init__(self, *, embedding_size: int, hidden_size: int, memory_size: int) -> None:
         super().__init__()
         self.embedding_size = embedding_size
         self.cell = nn.LSTMCell(2 * embedding_size, hidden_size)
-        self.keys = nn.Linear(hidden_size, hidden_size, bias=False)
-        self.combination = nn.Linear(2 * hidden_size, embedding_size)
+        self.keys = nn.Linear(memory_size, hidden_size, bias=False)
+        self.combination = nn.Linear(hidden_size + memory_size, embedding_size)
 
-    def forward(self, embedded_BTE: Tensor, memory_BSH: Tensor, mask_BS: Tensor) -> Tensor:
+    def forward(
+        self,
+        embedded_BTE: Tensor,
+        memory_BSH: Tensor,
+        mask_BS: Tensor,
+        state: tuple[Tensor, Tensor] | None = None,
+    ) -> Tensor:
         keys_BSH = self.keys(memory_BSH)
         fed_BE = embedded_BTE.new_zeros(len(embedded_BTE), self.embedding_size)
-        state = None
         features = []
         for embedded_BE in embedded_BTE.unbind(1):
             state = self.cell(torch.cat([embedded_BE, fed_BE], dim=1), state)

@@ -8,29 +8,38 @@ whole logits at once, Adam without fusion, and a greedy loop that runs until eve
 import math
 import re
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
+import msgspec
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from seqcli.architectures.recurrent import DecoderConfig, EncoderConfig
 from seqcli.architectures.seq2seq import Seq2SeqConfig
-from seqcli.data.batch import Batch, source_tensors
+from seqcli.data.batch import PairBatch, source_tensors
 from seqcli.decoding.search import MAX_LENGTH_RATIO, longest_output
 from seqcli.tokenizers import BOS, EOS, PAD, Tokenizer
+from tests.benchmarks.plain_layers import InputFeedingLoop
 
-OTHER_NAMES = (  # of the weights of Seq2Seq
+Names = tuple[tuple[str, str], ...]  # patterns of the weights of Seq2Seq, and their names here
+COMMON_NAMES: Names = (
     (r"^output_weight$", "embedding.weight"),
     (r"^encoder\.stack\.layers\.(\d+)\.forwards\.lstm\.(\w+)$", r"encoder.\1.\2"),
     (r"^encoder\.stack\.layers\.(\d+)\.backwards\.lstm\.(\w+)$", r"encoder.\1.\2_reverse"),
-    (r"^decoder\.stack\.layers\.0\.lstm\.", "decoder."),
-    (r"^decoder\.attention\.key_projection\.", "attention."),
-    (r"^decoder\.(combination|bridge)\.", r"\1."),
+    (r"^decoder\.bridge\.", "bridge."),
 )
 
 
 class PlainModel(nn.Module):
     """BiLSTM encoder, LSTM decoder, scaled Luong attention after it, all embeddings tied."""
+
+    names: ClassVar[Names] = (
+        *COMMON_NAMES,
+        (r"^decoder\.stack\.layers\.0\.lstm\.", "decoder."),
+        (r"^decoder\.attention\.key_projection\.", "attention."),
+        (r"^decoder\.combination\.", "combination."),
+    )
 
     def __init__(self, config: Seq2SeqConfig, vocabulary_size: int) -> None:
         super().__init__()
@@ -54,7 +63,7 @@ class PlainModel(nn.Module):
             nn.LSTM(2 * size if depth else width, size, batch_first=True, bidirectional=True)
             for depth in range(encoder.layers)
         )
-        self.decoder = nn.LSTM(width, decoder.size, batch_first=True)
+        self.decoder: nn.Module = nn.LSTM(width, decoder.size, batch_first=True)
         self.attention = nn.Linear(2 * size, decoder.size, bias=False)
         self.combination = nn.Linear(decoder.size + 2 * size, width)
         self.bridge = nn.Linear(2 * size, 2 * decoder.size)
@@ -63,7 +72,7 @@ class PlainModel(nn.Module):
         """Copy the weights of a Seq2Seq model of the same sizes; raises RuntimeError for others."""
         renamed = {}
         for name, tensor in weights.items():
-            for pattern, other_name in OTHER_NAMES:
+            for pattern, other_name in self.names:
                 name = re.sub(pattern, other_name, name)
             renamed[name] = tensor
         self.load_state_dict(renamed)
@@ -101,25 +110,62 @@ class PlainModel(nn.Module):
         weights_BTS = scores_BTS.masked_fill(~mask_BS.unsqueeze(1), -torch.inf).softmax(2)
         both_BTH = torch.cat([queries_BTH, weights_BTS @ states_BSH], dim=2)
         features_BTE = torch.tanh(self.combination(both_BTH))
-        return features_BTE @ self.embedding.weight.T + self.output_bias, state
+        return self.predict(features_BTE), state
 
-    def loss(self, batch: Batch) -> Tensor:
-        """Return the mean cross-entropy of the target tokens, in nats."""
+    def predict(self, features_BTE: Tensor) -> Tensor:
+        """Return logits_BTV."""
+        return features_BTE @ self.embedding.weight.T + self.output_bias
+
+    def logits(self, batch: PairBatch) -> Tensor:
+        """Return logits_BTV of what follows each target token."""
         states_BSH, state = self.encode(batch.source_BS, batch.source_mask_BS)
-        logits_BTV, _ = self.decode(
-            batch.target_input_BT,
-            state,
-            states_BSH,
-            self.attention(states_BSH),
-            batch.source_mask_BS,
-        )
+        keys_BSH = self.attention(states_BSH)
+        return self.decode(
+            batch.target_input_BT, state, states_BSH, keys_BSH, batch.source_mask_BS
+        )[0]
+
+    def loss(self, batch: PairBatch) -> Tensor:
+        """Return the mean cross-entropy of the target tokens, in nats."""
         return nn.functional.cross_entropy(
-            logits_BTV.flatten(0, 1), batch.target_output_BT.flatten(), ignore_index=PAD
+            self.logits(batch).flatten(0, 1), batch.target_output_BT.flatten(), ignore_index=PAD
         )
+
+
+class PlainFeedingModel(PlainModel):
+    """The same with input feeding, to be trained only."""
+
+    names: ClassVar[Names] = (
+        *COMMON_NAMES,
+        (r"^decoder\.stack\.layers\.0\.lstm\.(\w+)_l0$", r"decoder.cell.\1"),
+        (r"^decoder\.attention\.key_projection\.", "decoder.keys."),
+    )
+
+    def __init__(self, config: Seq2SeqConfig, vocabulary_size: int) -> None:
+        without_feeding = msgspec.structs.replace(config, input_feeding=False)
+        super().__init__(without_feeding, vocabulary_size)
+        del self.attention, self.combination  # the loop has its own
+        self.decoder = InputFeedingLoop(
+            embedding_size=config.embedding_size,
+            hidden_size=config.decoder.size,
+            memory_size=config.encoder.output_size,
+        )
+
+    def logits(self, batch: PairBatch) -> Tensor:
+        """Return logits_BTV of what follows each target token."""
+        states_BSH, (hidden_1BH, cell_1BH) = self.encode(batch.source_BS, batch.source_mask_BS)
+        embedded_BTE = self.embedding(batch.target_input_BT) * self.scale
+        state = hidden_1BH[0], cell_1BH[0]
+        return self.predict(self.decoder(embedded_BTE, states_BSH, batch.source_mask_BS, state))
+
+
+def plain_model(config: Seq2SeqConfig, vocabulary_size: int) -> PlainModel:
+    """Build the untrained model; SystemExit where there is none for this config."""
+    kind = PlainFeedingModel if config.input_feeding else PlainModel
+    return kind(config, vocabulary_size)
 
 
 def training_step(
-    model: PlainModel, optimizer: torch.optim.Optimizer, batch: Batch, *, clip_norm: float
+    model: PlainModel, optimizer: torch.optim.Optimizer, batch: PairBatch, *, clip_norm: float
 ) -> float:
     """Make one update; return the loss."""
     optimizer.zero_grad()

@@ -69,11 +69,9 @@ def _prepare_and_start(
     )
     return [
         Result(f"prepare {size:,} pairs, pairs/s", "", f"{prepared.speed:,.0f}"),
-        _bounded(f"prepare {size:,} pairs, peak MiB", prepared.peak_megabytes, MOST_MEGABYTES),
+        _bounded(f"prepare {size:,} pairs, peak MB", prepared.peak_megabytes, MOST_MEGABYTES),
         _bounded(f"first batch of {size:,} pairs, s", started.seconds, SLOWEST_START),
-        _bounded(
-            f"first batch of {size:,} pairs, peak MiB", started.peak_megabytes, MOST_MEGABYTES
-        ),
+        _bounded(f"first batch of {size:,} pairs, peak MB", started.peak_megabytes, MOST_MEGABYTES),
     ]
 
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -36,6 +36,9 @@ class Round:
     output: tuple[str, ...] = ()
     note: str = ""
     peak_megabytes: float = 0.0
+    parts: Mapping[str, float] = field(
+        default_factory=dict
+    )  # seconds of each, where they are known
 
     @property
     def speed(self) -> float:
@@ -55,20 +58,25 @@ class Result:
 
 
 def finished(
-    amount: float, seconds: float, *, output: tuple[str, ...] = (), note: str = ""
+    amount: float,
+    seconds: float,
+    *,
+    output: tuple[str, ...] = (),
+    note: str = "",
+    parts: Mapping[str, float] | None = None,
 ) -> Round:
     """Return the round that a competitor's process has just finished, with its peak of memory."""
-    return Round(amount, seconds, output, note, _peak_megabytes())
+    return Round(amount, seconds, output, note, _peak_megabytes(), parts or {})
 
 
 def _peak_megabytes() -> float:
-    """Return the peak of resident memory of this process, in MiB."""
+    """Return the peak of resident memory of this process, in units of 10^6 bytes."""
     status = Path("/proc/self/status")
     if status.exists():  # on Linux getrusage counts the parent from before the exec as well
         lines = status.read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e6
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+    return peak * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
 @contextmanager
@@ -128,15 +136,27 @@ def compare_speed(
         show(their_speed),
         show(our_speed),
         f"{ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
-        "" if goal is None else f">= {goal:.1f}",
+        "" if goal is None else f">= {goal:g}",
         None if goal is None else ratio >= goal,
     )
 
 
-def compare_memory(what: str, plain: list[Round], ours: list[Round]) -> Result:
-    """Compare the peaks of resident memory; a ratio below 1 is in our favour."""
+def compare_memory(
+    what: str, plain: list[Round], ours: list[Round], *, most: float | None = None
+) -> Result:
+    """Compare the peaks of resident memory; a ratio below 1 is in our favour.
+
+    Ours should have at `most` so many MB.
+    """
     their_peak, our_peak = (max(done.peak_megabytes for done in rounds) for rounds in (plain, ours))
-    return Result(what, f"{their_peak:,.0f}", f"{our_peak:,.0f}", f"{our_peak / their_peak:.2f}")
+    return Result(
+        f"{what}: peak MB, less is better",
+        f"{their_peak:,.0f}",
+        f"{our_peak:,.0f}",
+        f"{our_peak / their_peak:.2f}",
+        "" if most is None else f"<= {most:,.0f}",
+        None if most is None else our_peak <= most,
+    )
 
 
 def all_cores() -> int:

@@ -14,23 +14,24 @@ from seqcli.decoding.greedy import greedy_search
 from seqcli.decoding.step import ModelStepper
 from seqcli.experiment import TranslationRecipe
 from seqcli.tasks.translation import TranslationTask
-from tests.benchmarks.plain_loop import PlainModel, greedy_tokens
+from tests.benchmarks.plain_loop import PlainModel, greedy_tokens, plain_model
 
 VOCABULARY_SIZE = 30
 
 
-def both(layers: int, stack: str) -> tuple[Seq2Seq, PlainModel]:
+def both(layers: int, stack: str, *, input_feeding: bool = False) -> tuple[Seq2Seq, PlainModel]:
     config = Seq2SeqConfig(
         embedding_size=8,
         encoder=EncoderConfig(size=6, layers=layers, stack=stack),
         decoder=DecoderConfig(size=10),
+        input_feeding=input_feeding,
         dropout=0.0,
         word_dropout=0.0,
     )
     ours = build_seq2seq(
         config, source_vocabulary_size=VOCABULARY_SIZE, target_vocabulary_size=VOCABULARY_SIZE
     )
-    plain = PlainModel(config, VOCABULARY_SIZE)
+    plain = plain_model(config, VOCABULARY_SIZE)
     plain.take_weights({name: tensor.detach() for name, tensor in ours.named_parameters()})
     return ours, plain
 
@@ -43,9 +44,14 @@ def examples() -> list[Example]:
     return [Example(source, target) for source, target in zip(sides[::2], sides[1::2], strict=True)]
 
 
-@pytest.mark.parametrize(("layers", "stack"), [(1, "residual"), (2, "residual"), (2, "plain")])
-def test_loss_and_size_of_the_gradient_equal_those_of_our_model(layers: int, stack: str) -> None:
-    ours, plain = both(layers, stack)
+@pytest.mark.parametrize(
+    ("layers", "stack", "input_feeding"),
+    [(1, "residual", False), (2, "residual", False), (2, "plain", False), (1, "residual", True)],
+)
+def test_loss_and_size_of_the_gradient_equal_those_of_our_model(
+    layers: int, stack: str, input_feeding: bool
+) -> None:
+    ours, plain = both(layers, stack, input_feeding=input_feeding)
     batch = pair_batch(examples())
     task = TranslationTask(TranslationRecipe(), {})
     our_loss = task.loss(ours, batch, smoothing=0.0)[0] / batch.num_targets
