@@ -117,19 +117,20 @@ def own_products(num_tokens: int, of_step: Sequence[Product], dtype: torch.dtype
     start = time.perf_counter()
     for product, (rows, matrices, gradients) in zip(of_step, operands, strict=True):
         calls = list(product.rows)
-        for part in rows.split(calls, dim=1):
+        for part in rows.split(calls, dim=-2):
             torch.matmul(part, matrices)
-        for part in gradients.split(calls, dim=1):
-            torch.matmul(part, matrices.transpose(1, 2))
-        torch.matmul(rows.transpose(1, 2), gradients)
+        for part in gradients.split(calls, dim=-2):
+            torch.matmul(part, matrices.mT)
+        torch.matmul(rows.mT, gradients)
     return finished(num_tokens, time.perf_counter() - start)
 
 
 def _operands(product: Product, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-    """Return random rows, matrices and gradients of the results, with an axis for the matrices."""
-    count, num_rows = product.matrices, sum(product.rows)
+    """Return random rows, matrices and gradients of the results."""
+    batch = () if product.matrices == 1 else (product.matrices,)
+    num_rows = sum(product.rows)
     return (
-        torch.randn(count, num_rows, product.inner).to(dtype),
-        torch.randn(count, product.inner, product.columns).to(dtype),
-        torch.randn(count, num_rows, product.columns).to(dtype),
+        torch.randn(*batch, num_rows, product.inner).to(dtype),
+        torch.randn(*batch, product.inner, product.columns).to(dtype),
+        torch.randn(*batch, num_rows, product.columns).to(dtype),
     )

@@ -7,7 +7,6 @@ show what is the most that could be reached just then.
 """
 
 import functools
-import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -139,7 +138,7 @@ def _results(
             compare(f"{what}, {precision}", plain, rounds, goal=goal)
             for (precision, goal), rounds in zip(goals.items(), (best, *others), strict=True)
         ),
-        compare(f"{what}: of what {large[0].note} allow", large, best, goal=case.share_of_floor),
+        compare(f"{what}: of the floor, at {large[0].note}", large, best, goal=case.share_of_floor),
         compare(f"{what}: of its products alone", own, best),
         compare_memory(what, plain, best, most=case.most_megabytes),
     ]
@@ -191,18 +190,21 @@ def our_round(config: Seq2SeqConfig, precision: str, groups: Groups) -> Round:
     """
     model, stopwatch = _our_model(config)
     training = TrainingConfig(epochs=1, label_smoothing=0.0, precision=precision)
-    paddings = itertools.count()
 
-    def pad(group: Sequence[Example]) -> PairBatch:
-        if next(paddings) <= 1:
+    def pad(number: int, group: Sequence[Example]) -> PairBatch:
+        if number == 0:
             stopwatch.start()
-        stopwatch.lap(OPTIMIZER)
+        else:
+            stopwatch.lap(OPTIMIZER)
         batch = pair_batch(group)
         stopwatch.lap(DATA)
         return batch
 
     def batches(epoch: int, *, shares: int, divide: Divide) -> Sequence[PendingBatch]:
-        return [PendingExamples(Examples.of(group), np.arange(len(group)), pad) for group in groups]
+        return [
+            PendingExamples(Examples.of(group), np.arange(len(group)), partial(pad, number))
+            for number, group in enumerate(groups)
+        ]
 
     def validate() -> Validation:
         stopwatch.lap(OPTIMIZER)
