@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from seqcli.api.generate import continue_lines, generate_lines, load_generator
     from seqcli.api.label import load_classifier, load_tagger
     from seqcli.api.score import load_scorer, score_text
+    from seqcli.api.statistical_recipes import resolve_statistical_recipe
     from seqcli.api.systems import load_system
     from seqcli.api.tokenize import load_tokenizer, train_tokenizer
     from seqcli.api.train import dry_run, train
+    from seqcli.api.train_dictionary import train_dictionary
     from seqcli.api.train_seeds import ScoreOfSeeds, train_seeds
+    from seqcli.api.train_statistical import train_statistical
     from seqcli.api.translate import load_translator, translate_lines
     from seqcli.errors import SeqcliError
     from seqcli.evaluation import LengthBucket, Score
@@ -59,10 +62,13 @@ __all__ = [
     "load_tokenizer",
     "load_translator",
     "resolve_recipe",
+    "resolve_statistical_recipe",
     "score_lines",
     "score_text",
     "train",
+    "train_dictionary",
     "train_seeds",
+    "train_statistical",
     "train_tokenizer",
     "training_curves",
     "translate_lines",
@@ -81,9 +87,12 @@ _MODULES = {
     "seqcli.api.generate": ("continue_lines", "generate_lines", "load_generator"),
     "seqcli.api.label": ("load_classifier", "load_tagger"),
     "seqcli.api.score": ("load_scorer", "score_text"),
+    "seqcli.api.statistical_recipes": ("resolve_statistical_recipe",),
     "seqcli.api.systems": ("load_system",),
     "seqcli.api.tokenize": ("load_tokenizer", "train_tokenizer"),
     "seqcli.api.train": ("dry_run", "train"),
+    "seqcli.api.train_dictionary": ("train_dictionary",),
+    "seqcli.api.train_statistical": ("train_statistical",),
     "seqcli.api.train_seeds": ("ScoreOfSeeds", "train_seeds"),
     "seqcli.api.translate": ("load_translator", "translate_lines"),
     "seqcli.errors": ("SeqcliError",),

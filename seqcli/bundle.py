@@ -152,22 +152,29 @@ def write_card(
     description: Mapping[str, str] = MappingProxyType({}),
     *,
     command: str = "translate",
+    place: Path | None = None,
+    without_valid: str = "pairs held out of the training text",
 ) -> None:
     """Write the model's card, but keep one that its user has written or edited. Raises OutputError.
 
-    `description` says by name what else is known of the model, `command` what it is used by.
+    `description` says by name what else is known of the model, `command` what it is used by,
+    `place` where it will stand if that is not `folder`, and `without_valid` what it was validated
+    on if the recipe names no text for that ("" for nothing).
     """
     if _is_edited(folder / CARD):
         return
     data = facts.recipe["data"]
+    texts = {
+        "trained on": ", ".join(data["train"]),
+        "validated on": ", ".join(data["valid"]) or without_valid,
+        "tested on": ", ".join(data["test"]),
+    }
     lines = [
         f"# {facts.name}",
         "",
         f"A {facts.architecture} model for {facts.task}: {facts.parameters:,} parameters.",
         "",
-        f"- trained on: {', '.join(data['train'])}",
-        f"- validated on: {', '.join(data['valid']) or 'pairs held out of the training text'}",
-        *([f"- tested on: {', '.join(data['test'])}"] if data["test"] else []),
+        *(f"- {use}: {files}" for use, files in texts.items() if files),
         *(
             f"- {score.set} {score.name}: {score.value:.2f} (`{score.signature}`)"
             for score in facts.scores
@@ -175,7 +182,7 @@ def write_card(
         *(f"- {name}: {text}" for name, text in description.items()),
         f"- made with: {', '.join(f'{name} {v}' for name, v in facts.libraries.items())}",
         "",
-        f"Use it with `seqcli {command} {shlex.quote(str(folder))}`; "
+        f"Use it with `seqcli {command} {shlex.quote(str(place or folder))}`; "
         "its recipe is in `model.json`.",
         "",
         "",
@@ -241,7 +248,7 @@ def read_facts(folder: Path) -> Facts:
                 fix="Use that version, or train the model again",
             )
         return msgspec.convert(raw, Facts)
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, ValueError, msgspec.MsgspecError) as error:
         raise _broken(folder, f"{FACTS} cannot be read: {error}") from error
 
 

@@ -109,6 +109,19 @@ def to_toml(config: Config) -> str:
     return "\n".join(_toml_lines(msgspec.to_builtins(config), "")) + "\n"
 
 
+def flat_settings(config: Config) -> dict[str, Any]:
+    """Each setting by its full dotted key, as plain values."""
+    flat: dict[str, Any] = {}
+    waiting: list[tuple[str, Any]] = [("", msgspec.to_builtins(config))]
+    while waiting:
+        key, value = waiting.pop()
+        if isinstance(value, Mapping):
+            waiting += [(f"{key}.{name}".strip("."), inner) for name, inner in value.items()]
+        else:
+            flat[key] = value
+    return flat
+
+
 def setting_text(value: Any) -> str:
     """A setting as a recipe has it, or "none" for None, which is what `override` reads."""
     return "none" if value is None else _toml_value(msgspec.to_builtins(value))

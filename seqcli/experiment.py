@@ -14,9 +14,10 @@ from seqcli.config import Config, from_dict, override, read_toml, require_one_of
 from seqcli.data.config import DataConfig, TextDataConfig
 from seqcli.data.corpora import corpora_of, require_sides
 from seqcli.decoding.neural_translator import DecodingConfig
-from seqcli.decoding.sampling import GenerationConfig
 from seqcli.errors import ConfigError, UsageError
 from seqcli.evaluation import METRICS
+from seqcli.smt.recipe import STATISTICAL_RECIPES
+from seqcli.text.generation import GenerationConfig
 from seqcli.text.lines import is_read_once, name_of, read_lines
 from seqcli.tokenizers import DICTIONARIES, TokenizerConfig
 from seqcli.training.config import TrainingConfig, require_one_batch_size
@@ -284,7 +285,12 @@ def recipe_from(values: Mapping[str, Any], *, origin: str) -> Recipe:
 def recipe_kind(values: Mapping[str, Any]) -> type[Recipe]:
     """Return the kind of recipe that these tables are. ConfigError for an unknown architecture."""
     architecture = str(values.get("architecture", DEFAULT_ARCHITECTURE))
-    require_one_of("architecture", architecture, RECIPES)
+    require_one_of("architecture", architecture, (*RECIPES, *STATISTICAL_RECIPES))
+    if architecture in STATISTICAL_RECIPES:
+        raise ConfigError(
+            f"architecture {architecture!r} has no network to train",
+            fix="Train it by `seqcli train`, or in Python by seqcli.train_statistical",
+        )
     return RECIPES[architecture]
 
 

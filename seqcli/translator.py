@@ -15,6 +15,7 @@ class Hypothesis:
     tokens: tuple[str, ...] = ()
     attention: tuple[tuple[float, ...], ...] = ()  # a row a target token, a column a source token
     is_complete: bool = True  # False: cut off, for its end did not come in time
+    features: tuple[tuple[str, float], ...] = ()  # what a weighted score is made of, by name
 
 
 @dataclass(frozen=True, slots=True)

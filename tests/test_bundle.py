@@ -97,8 +97,12 @@ def without(name: str) -> Callable[[Path], None]:
 
 
 def with_text(name: str, text: str) -> Callable[[Path], None]:
+    return with_bytes(name, text.encode())
+
+
+def with_bytes(name: str, content: bytes) -> Callable[[Path], None]:
     def change(folder: Path) -> None:
-        (folder / name).write_text(text)
+        (folder / name).write_bytes(content)
 
     return change
 
@@ -138,6 +142,7 @@ def with_foreign_weights(folder: Path) -> None:
         (with_text(FACTS, "{"), "model.json cannot be read"),
         (with_text(FACTS, "[]"), "model.json cannot be read"),
         (with_text(FACTS, ""), "model.json cannot be read"),
+        (with_bytes(FACTS, b'{"name": "\xff"}'), "model.json cannot be read"),
         (with_facts(name=3), "model.json cannot be read"),
         (with_facts(format=1), "has format 1; this version reads 2"),
         (with_facts(format=99), "has format 99; this version reads 2"),
@@ -198,6 +203,17 @@ def test_the_card_says_how_to_use_the_model(folder: Path) -> None:
     assert f"seqcli translate {folder}" in card
     assert "validated on: pairs held out of the training text" in card
     assert "tested on" not in card
+
+
+def test_the_card_says_what_its_writer_knows_of_text_and_place(folder: Path) -> None:
+    facts = read_facts(folder)
+    data = {**facts.recipe["data"], "train": [], "valid": []}
+    untold = msgspec.structs.replace(facts, recipe={**facts.recipe, "data": data})
+    write_card(folder, untold, place=Path("elsewhere"), without_valid="")
+    card = (folder / CARD).read_text()
+    assert "trained on" not in card
+    assert "validated on" not in card
+    assert "seqcli translate elsewhere`" in card
 
 
 def test_a_card_that_is_there_is_kept(folder: Path) -> None:

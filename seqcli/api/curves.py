@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from seqcli.bundle import TRAINING, find_model
+from seqcli.api.statistical import is_statistical
+from seqcli.bundle import FACTS, TRAINING, find_model, read_facts
 from seqcli.config import require_one_of
 from seqcli.errors import ModelError
 from seqcli.training.log import LOG, Record, Score, Update, read_log
@@ -84,8 +85,15 @@ def training_curves(
 
 
 def _read(model: str) -> list[Record]:
-    path = find_model(model) / TRAINING / LOG
+    folder = find_model(model)
+    path = folder / TRAINING / LOG
     if not path.is_file():
+        if (folder / FACTS).is_file() and is_statistical(read_facts(folder).architecture):
+            raise ModelError(
+                f"{model} has no log of its training",
+                why="it has no network: what is counted has no loss and no rate to follow",
+                fix="Give a network's folder, as `seqcli train` has written it",
+            )
         raise ModelError(
             f"{model} has no log of its training",
             why=f"there is no {path}: it was left out when the model was copied, or the version "

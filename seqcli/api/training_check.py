@@ -62,7 +62,7 @@ def _findings(
         record = msgspec.json.decode(path.read_bytes(), type=_Record)
         if record.key == key:
             return record.findings
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, ValueError, msgspec.MsgspecError):
         pass  # never checked, or not to the end
     report = check_text(
         stored.kept_lines,

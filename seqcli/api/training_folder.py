@@ -10,8 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import NamedTuple
 
-import msgspec
-
 from seqcli.api.pretrained_vectors import vector_files
 from seqcli.bundle import (
     CARD,
@@ -22,7 +20,7 @@ from seqcli.bundle import (
     WEIGHTS,
     save_tokenizers,
 )
-from seqcli.config import read_toml, setting_text, to_toml
+from seqcli.config import flat_settings, read_toml, setting_text, to_toml
 from seqcli.data.config import SURROGATE
 from seqcli.data.prepared_folder import PREPARED
 from seqcli.errors import ConfigError, DataError, OutputError, UsageError
@@ -146,8 +144,8 @@ def require_writable_folder(output: Path) -> None:
 def changed_settings(output: Path, recipe: Recipe) -> dict[str, str]:
     """Return what differs from the recipe of the training in `output`: both values, by key."""
     stored = output / TRAINING / RECIPE
-    before = dict(_flat(recipe_from(read_toml(stored), origin=str(stored))))
-    now = dict(_flat(recipe))
+    before = flat_settings(recipe_from(read_toml(stored), origin=str(stored)))
+    now = flat_settings(recipe)
     free = {*FREE, *(["training.batch_tokens"] if now["training.batch_sentences"] else [])}
     return {
         key: f"{setting_text(before.get(key))} before, {setting_text(now.get(key))} now"
@@ -363,14 +361,3 @@ def _require_permitted(changed: Mapping[str, str], *, override: bool) -> None:
         fix="Give the same settings, or start again with --overwrite"
         + ("" if fixed else "; --override takes the new ones"),
     )
-
-
-def _flat(recipe: Recipe) -> Iterator[tuple[str, object]]:
-    """Each setting by its full dotted key."""
-    waiting: list[tuple[str, object]] = [("", msgspec.to_builtins(recipe))]
-    while waiting:
-        key, value = waiting.pop()
-        if isinstance(value, Mapping):
-            waiting += [(f"{key}.{name}".strip("."), inner) for name, inner in value.items()]
-        else:
-            yield key, value

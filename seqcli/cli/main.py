@@ -10,6 +10,7 @@ from typing import Annotated, TextIO
 
 import typer
 
+from seqcli.cli.align import align
 from seqcli.cli.check import check
 from seqcli.cli.classify import classify
 from seqcli.cli.console import NORMAL, configure_logging, say, show_error
@@ -46,6 +47,7 @@ app.add_typer(tokenize_app, name="tokenize")
 app.add_typer(inspect_app, name="inspect")
 app.command("generate")(generate)
 app.command("score")(score)
+app.command("align")(align)
 app.command("check")(check)
 app.command("curves")(curves)
 app.command("models")(models)

@@ -16,7 +16,7 @@ from seqcli.text.lines import STDIN
 from seqcli.text.wording import beside
 
 if TYPE_CHECKING:
-    from seqcli.decoding.language_model_scorer import LineScore, TextScore
+    from seqcli.text.line_scores import LineScore, TextScore
 
 FormatOption = Annotated[
     Literal["text", "tsv", "jsonl"],
@@ -39,7 +39,7 @@ def score(
     one vocabulary on one text, bits a character any models.
     """
     from seqcli.api.score import load_scorer, score_text
-    from seqcli.decoding.language_model_scorer import TextScore
+    from seqcli.text.line_scores import TextScore
 
     writer = writer_to(output)
     scorer = load_scorer(model, threads=threads)

@@ -37,7 +37,7 @@ ByteFallbackOption = Annotated[
     typer.Option(help="Spell unknown characters in bytes, so that nothing is lost."),
 ]
 MinFrequencyOption = Annotated[
-    int, typer.Option(min=1, help="Leave out rarer pieces (characters and words only).")
+    int, typer.Option(min=1, help="Leave out rarer pieces (not of subwords).")
 ]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
 TokenizerArgument = Annotated[

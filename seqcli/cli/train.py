@@ -11,6 +11,8 @@ import typer
 from seqcli.cli.conflicts import refuse_beside
 from seqcli.cli.file_pairs import FilePair
 from seqcli.cli.options import DeviceOption, QuietOption, ThreadsOption, VerboseOption
+from seqcli.cli.train_statistical import train_statistical
+from seqcli.cli.training_results import echo_plan, echo_test_scores
 from seqcli.errors import UsageError
 from seqcli.text.parallel import is_table
 from seqcli.training.launch import is_first
@@ -95,7 +97,7 @@ ArchitectureOption = Annotated[
     typer.Option(
         "--arch",
         metavar="NAME",
-        help="seq2seq, classifier, tagger or language-model.",
+        help="seq2seq, classifier, tagger, language-model, smt, dictionary or ngram.",
         show_default="the recipe's, or seq2seq",
     ),
 ]
@@ -189,24 +191,43 @@ def train(
     files |= _texts("valid", valid_files, valid_tsv, valid_text)
     files |= _texts("test", test_files, test_tsv, test_text)
     from seqcli.bundle import find_recipe
+
+    recipe_path = None if recipe is None else find_recipe(recipe)
+    given: dict[str, Any] = {"files": files, "seed": seed, "architecture": architecture}
+    how: dict[str, Any] = {"resume": resume, "override": override, "overwrite": overwrite}
+    how["threads"] = threads
+    idle = {"--max-time": max_time, "--seeds": seeds, "--tensorboard": tensorboard}
+    idle |= {"--source-vectors": source_vectors, "--target-vectors": target_vectors}
+    idle |= {"--device": None if device == "auto" else device}
+    given["assignments"] = assignments or []
+    if train_statistical(recipe_path, given, output, idle, dry_run=dry_run, quiet=quiet, **how):
+        return
+    vectors = _vectors(source_vectors=source_vectors, target_vectors=target_vectors)
+    given["text_alone"] = [name for name in files if context.params[f"{name}_text"]]
+    given["assignments"] = [*vectors, *_time_limit(max_time), *(assignments or [])]
+    how["device"] = device
+    display = _display(quiet=quiet, tensorboard=tensorboard)
+    _train_network(recipe_path, given, output, seeds, dry_run=dry_run, display=display, how=how)
+
+
+def _train_network(
+    recipe_path: Path | None,
+    given: Mapping[str, Any],
+    output: Path | None,
+    seeds: str | None,
+    *,
+    dry_run: bool,
+    display: Mapping[str, Any],
+    how: Mapping[str, Any],
+) -> None:
+    """Train by the recipe that is made of a file and what else is `given`, or show the plan."""
     from seqcli.experiment import resolve_recipe
 
     _require_writable(output, _numbers(seeds))  # before the text is counted
-    vectors = _vectors(source_vectors=source_vectors, target_vectors=target_vectors)
-    resolved = resolve_recipe(
-        None if recipe is None else find_recipe(recipe),
-        files=files,
-        text_alone=[name for name in files if context.params[f"{name}_text"]],
-        assignments=[*vectors, *_time_limit(max_time), *(assignments or [])],
-        seed=seed,
-        architecture=architecture,
-    )
-    how: dict[str, Any] = {"overwrite": overwrite, "device": device, "threads": threads}
+    resolved = resolve_recipe(recipe_path, **given)
     if output is None or dry_run:
-        _show_plan(resolved, output, quiet=quiet, how=how)
+        _show_plan(resolved, output, quiet=display["quiet"], how=how)
     else:
-        how |= {"resume": resume, "override": override}
-        display = _display(quiet=quiet, tensorboard=tensorboard)
         _train(resolved, output, _numbers(seeds), display=display, how=how)
 
 
@@ -218,9 +239,8 @@ def _show_plan(
     from seqcli.cli.training_display import training_display
 
     with training_display(quiet=quiet) as reporter:
-        facts = dry_run(recipe, output, reporter=reporter, **how)
-    width = max(map(len, facts)) + 2
-    typer.echo("\n".join(f"{name:<{width}}{text}" for name, text in facts.items()))
+        now = {name: how[name] for name in ("overwrite", "device", "threads")}
+        echo_plan(dry_run(recipe, output, reporter=reporter, **now))
 
 
 def _train(
@@ -239,8 +259,8 @@ def _train(
     if not seeds:
         with training_display(**display) as reporter:
             facts = api.train(recipe, output, reporter=reporter, **how)
-        for test in (score for score in facts.scores if score.set == "test" and is_first()):
-            typer.echo(f"test {test.name} {test.value:.2f}  {test.signature}")
+        if is_first():
+            echo_test_scores(facts)
         return
 
     def watch(folder: Path) -> "AbstractContextManager[Reporter]":

@@ -40,7 +40,8 @@ AttentionOption = Annotated[
 ]
 DrawOption = Annotated[bool, typer.Option("--draw", help="Draw the attention on standard error.")]
 PrecisionOption = Annotated[
-    Literal["int8", "float32"], typer.Option(help="int8 is faster, float32 exact.")
+    Literal["int8", "float32"] | None,
+    typer.Option(help="int8 is faster, float32 exact.", show_default="int8"),
 ]
 
 
@@ -56,7 +57,7 @@ def translate(
     output_format: FormatOption = "text",
     attention: AttentionOption = False,
     draw: DrawOption = False,
-    precision: PrecisionOption = "int8",
+    precision: PrecisionOption = None,
     threads: ThreadsOption = None,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,

@@ -46,6 +46,8 @@ def _as_object(hypothesis: Hypothesis) -> dict[str, Any]:
         "score": hypothesis.score,
         "log_probability": hypothesis.log_probability,
     }
+    if hypothesis.features:
+        value["features"] = {name: round(number, 4) for name, number in hypothesis.features}
     if hypothesis.attention:
         value["tokens"] = hypothesis.tokens
         value["attention"] = [[round(weight, 4) for weight in row] for row in hypothesis.attention]

@@ -184,7 +184,7 @@ def _read_record(folder: Path) -> _Record | None:
             file_sizes(folder, str(side), BYTE) == (rows, values)
             for side, values in enumerate(record.values)
         )
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, ValueError, msgspec.MsgspecError):
         return None
     return record if is_whole else None
 

@@ -3,7 +3,6 @@
 import itertools
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,19 +10,14 @@ from torch import Tensor, nn
 from seqcli.architectures.language_model import LanguageModel
 from seqcli.data.batch import pad_rows
 from seqcli.decoding.grouping import batches_by_length
-from seqcli.decoding.sampling import GenerationConfig, draw
+from seqcli.decoding.sampling import draw
 from seqcli.nn.masks import Reading, last_of
+from seqcli.text.generation import GenerationConfig
 from seqcli.tokenizers import BOS, EOS, PAD, UNK, Tokenizer
-from seqcli.translator import Hypothesis, Translation
+from seqcli.tokenizers.continuation import Continuation
+from seqcli.translator import Translation
 
 LINES_AT_A_TIME = 1024  # from which batches of similar length are made
-
-
-class _Continuation(NamedTuple):
-    """What was drawn for a line."""
-
-    tokens: list[int]  # ends in EOS if it has come to an end
-    log_probability: float  # nats, by the model's own distribution: as it is without any setting
 
 
 class TextGenerator:
@@ -64,21 +58,21 @@ class TextGenerator:
         """Go on with lines, of which the first has this number, in batches of similar length."""
         beginnings = self._tokenizer.encode_batch(lines)
         lengths = [1 + len(beginning) for beginning in beginnings]
-        found: dict[int, _Continuation] = {}
+        found: dict[int, Continuation] = {}
         for rows in batches_by_length(lengths, most_rows=self._config.batch_sentences):
             chances = [random.Random(f"{self._seed} {number + row}") for row in rows]
             found.update(
                 zip(rows, self._continue([beginnings[row] for row in rows], chances), strict=True)
             )
         return [
-            self._translation(line, beginning, found[row])
+            found[row].of_line(line, beginning, self._tokenizer)
             for row, (line, beginning) in enumerate(zip(lines, beginnings, strict=True))
         ]
 
     @torch.inference_mode()
     def _continue(
         self, beginnings: Sequence[Sequence[int]], chances: Sequence[random.Random]
-    ) -> list[_Continuation]:
+    ) -> list[Continuation]:
         model = self._model
         device = model.output_bias.device
         tokens_BT = pad_rows([[BOS, *beginning] for beginning in beginnings]).to(device)
@@ -105,7 +99,7 @@ class TextGenerator:
                 state = [tuple(part_BH[kept_R] for part_BH in layer) for layer in state]
             features_R1E, state = model(tokens_R.unsqueeze(1), state)
             features_RE = features_R1E[:, 0]
-        return list(map(_Continuation, tokens, log_probabilities))
+        return list(map(Continuation, tokens, log_probabilities))
 
     def _draw(self, features_RE: Tensor, chances: Sequence[random.Random]) -> tuple[Tensor, Tensor]:
         """Draw what follows each row; return it with its negative log-probability."""
@@ -115,20 +109,3 @@ class TextGenerator:
         uniform_R = torch.tensor([chance.random() for chance in chances], dtype=torch.float64)
         tokens_R = draw(possible_RV, uniform_R.to(logits_RV.device), self._config)
         return tokens_R, nn.functional.cross_entropy(logits_RV, tokens_R, reduction="none")
-
-    def _translation(
-        self, line: str, beginning: Sequence[int], continuation: _Continuation
-    ) -> Translation:
-        tokens, log_probability = continuation
-        is_complete = tokens[-1] == EOS
-        read = self._tokenizer.decode(beginning)
-        written = self._tokenizer.decode([*beginning, *tokens]).removeprefix(read)
-        pieces_of = self._tokenizer.vocabulary.pieces_of
-        hypothesis = Hypothesis(
-            text=line + written,
-            score=log_probability,
-            log_probability=log_probability,
-            tokens=tuple(pieces_of(tokens[:-1] if is_complete else tokens)),
-            is_complete=is_complete,
-        )
-        return Translation(line, (hypothesis,), tuple(pieces_of(beginning)))

@@ -1,9 +1,7 @@
 """How probable lines of text are to a trained language model."""
 
 import itertools
-import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -12,63 +10,11 @@ from seqcli.architectures.language_model import LanguageModel
 from seqcli.data.batch import text_batch
 from seqcli.data.batching import token_batches
 from seqcli.data.dataset import Example, Examples
+from seqcli.text.line_scores import LineScore
 from seqcli.tokenizers import EOS, Tokenizer
 
 LINES_AT_A_TIME = 1024  # from which batches of similar length are made
 TOKENS_AT_A_TIME = 2048  # computed in one call, padding included
-MOST_NATS = 700.0  # whose exponential is still a number
-
-
-@dataclass(frozen=True, slots=True)
-class LineScore:
-    """How probable a line is: in all, and token by token, the end of sentence included."""
-
-    text: str
-    tokens: tuple[str, ...]  # the last one is the end of sentence
-    nats: tuple[float, ...]  # by which each token surprises: its negative log-probability
-
-    @property
-    def log_probability(self) -> float:
-        """That of the whole line, in nats."""
-        return -math.fsum(self.nats)
-
-    @property
-    def perplexity(self) -> float:
-        """The perplexity a token."""
-        return _perplexity(-self.log_probability / len(self.nats))
-
-
-@dataclass(frozen=True, slots=True)
-class TextScore:
-    """The sum over the lines of a text."""
-
-    lines: int = 0
-    tokens: int = 0  # ends of sentences included
-    characters: int = 0  # ends of lines included, one each
-    nats: float = 0.0
-
-    def plus(self, line: LineScore) -> "TextScore":
-        """Return the sum over one more line."""
-        return TextScore(
-            lines=self.lines + 1,
-            tokens=self.tokens + len(line.tokens),
-            characters=self.characters + len(line.text) + 1,
-            nats=self.nats - line.log_probability,
-        )
-
-    @property
-    def nats_per_token(self) -> float:
-        return self.nats / self.tokens
-
-    @property
-    def perplexity(self) -> float:
-        """The perplexity a token: it cannot be compared between models of other vocabularies."""
-        return _perplexity(self.nats_per_token)
-
-    @property
-    def bits_per_character(self) -> float:
-        """What can be compared between all models on the same text."""
-        return self.nats / math.log(2) / self.characters
 
 
 class TextScorer:
@@ -114,7 +60,3 @@ class TextScorer:
             parts.append(nn.functional.cross_entropy(logits_BTV.mT, output_BT, reduction="none"))
         rows: list[list[float]] = torch.cat(parts, 1).tolist()
         return [row[: len(example.target) + 1] for row, example in zip(rows, examples, strict=True)]
-
-
-def _perplexity(nats_per_token: float) -> float:
-    return math.exp(nats_per_token) if nats_per_token < MOST_NATS else math.inf

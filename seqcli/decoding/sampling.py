@@ -3,30 +3,7 @@
 import torch
 from torch import Tensor
 
-from seqcli.config import Config, require_positive
-from seqcli.errors import ConfigError
-
-
-class GenerationConfig(Config):
-    """How text is drawn from a language model: the section `decoding` of its recipe."""
-
-    temperature: float = 1.0  # below 1: the probable becomes more probable
-    top_k: int | None = None  # all; draw from so many most probable tokens; 1: greedy
-    top_p: float = 1.0  # draw from the fewest tokens that together are as probable as this
-    max_tokens: int = 200  # of a continuation, the end of sentence included
-    batch_sentences: int = 64
-
-    def __post_init__(self) -> None:
-        for name in ("temperature", "max_tokens", "batch_sentences"):
-            require_positive(f"decoding.{name}", getattr(self, name))
-        if not 0 < self.top_p <= 1:
-            raise ConfigError(
-                f"decoding.top_p must be more than 0 and at most 1, not {self.top_p}",
-                why="it is the share of the probability that is drawn from",
-                fix="Set decoding.top_p or --top-p to 1 to draw from all",
-            )
-        if self.top_k is not None:
-            require_positive("decoding.top_k", self.top_k)
+from seqcli.text.generation import GenerationConfig
 
 
 def draw(logits_RV: Tensor, uniform_R: Tensor, config: GenerationConfig) -> Tensor:

@@ -89,14 +89,15 @@ def load_seq2seq(model: str) -> LoadedModel[Seq2Seq]:
 
 def load_for_task(model: str, task: str) -> LoadedModel[Any]:
     """Load a model of one task. Raises ModelError, which for others names their command."""
-    loaded = load_network(model)
-    if loaded.facts.task != task:
+    folder = find_model(model)
+    facts = read_facts(folder)
+    if facts.task in TASKS and facts.task != task:  # also of what is no network
         raise ModelError(
-            f"the model in {loaded.folder} is for {loaded.facts.task}, not for {task}",
-            why=f"its architecture is {loaded.facts.architecture!r}",
-            fix=f"Use it with `seqcli {loaded.task.command}`, or give a model for {task}",
+            f"the model in {folder} is for {facts.task}, not for {task}",
+            why=f"its architecture is {facts.architecture!r}",
+            fix=f"Use it with `seqcli {TASKS[facts.task].command}`, or give a model for {task}",
         )
-    return loaded
+    return load_network(model)
 
 
 def load_attentive(model: str) -> LoadedModel[Seq2Seq]:

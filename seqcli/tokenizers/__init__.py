@@ -12,6 +12,7 @@ from seqcli.tokenizers.dictionary import DictionaryTokenizer, SavedDictionary
 from seqcli.tokenizers.labels import LabelTokenizer
 from seqcli.tokenizers.subword import SubwordTokenizer
 from seqcli.tokenizers.vocabulary import BOS, EOS, PAD, UNK, Vocabulary
+from seqcli.tokenizers.whitespace import WhitespaceTokenizer
 from seqcli.tokenizers.words import WordTokenizer
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
 DICTIONARIES: dict[str, type[DictionaryTokenizer]] = {
     "characters": CharacterTokenizer,
     "words": WordTokenizer,
+    "whitespace": WhitespaceTokenizer,
 }
 TOKENIZERS: dict[str, type[Tokenizer]] = {
     "unigram": SubwordTokenizer,

@@ -11,7 +11,7 @@ from seqcli.errors import ConfigError
 from seqcli.tokenizers.vocabulary import BYTE_PIECES, SPECIAL_PIECES, Vocabulary, piece_bytes
 
 SUBWORD_KINDS = ("unigram", "bpe")
-KINDS = (*SUBWORD_KINDS, "characters", "words")
+KINDS = (*SUBWORD_KINDS, "characters", "words", "whitespace")
 LEAST_COVERAGE = 0.98  # of sentencepiece
 
 # Characters that never enter a piece: control characters but the tab, which could not be written
@@ -27,7 +27,7 @@ class TokenizerConfig(Config):
     character_coverage: float = 1.0  # share of the text whose characters get a piece of their own
     user_symbols: tuple[str, ...] = ()  # strings that are always one piece
     byte_fallback: bool = True  # spell what is unknown in bytes, so that no text is lost
-    min_frequency: int = 1  # characters and words only: rarer pieces are left out
+    min_frequency: int = 1  # not of subwords: rarer pieces are left out
 
     def __post_init__(self) -> None:
         require_one_of("tokenizer.kind", self.kind, KINDS)

@@ -1,4 +1,4 @@
-"""What characters and words share: pieces found by a rule, counted, and kept in a table."""
+"""Pieces that are found by a rule, counted, and kept in a table: characters, words and others."""
 
 from abc import abstractmethod
 from collections import Counter
@@ -13,7 +13,7 @@ from seqcli.text.lines import write_atomically
 from seqcli.tokenizers.base import Tokenizer, TokenizerConfig, flat, size_error
 from seqcli.tokenizers.vocabulary import BYTE_PIECES, SPACE, SPECIAL_PIECES, Vocabulary
 
-Kind = Literal["characters", "words", "labels"]
+Kind = Literal["characters", "words", "whitespace", "labels"]
 
 
 class SavedDictionary(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -134,7 +134,7 @@ def read_log(path: Path) -> list[Record]:
         try:
             if line:
                 records.append(msgspec.json.decode(line, type=Record))
-        except msgspec.MsgspecError:
+        except (ValueError, msgspec.MsgspecError):
             damaged.append(number)
     if damaged:
         log.warning("%s: line %s is damaged and left out", path, ", ".join(map(str, damaged)))

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.benchmarks import decoding, layers, preparation, startup, training
+from tests.benchmarks import decoding, layers, preparation, startup, statistical, training
 from tests.benchmarks.corpus import has_multi30k
 from tests.benchmarks.rounds import Result, Settings, all_cores
 
@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, Callable[[Settings], list[Result]]] = {
     "decoding": decoding.run,
     "training": training.run,
     "preparation": preparation.run,
+    "statistical": statistical.run,
 }
 FLAGS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "avx_vnni", "amx_bf16", "amx_int8")
 HEADINGS = ("measured", "plain", "seqcli", "ratio (range)", "goal", "")

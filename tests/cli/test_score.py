@@ -12,7 +12,7 @@ import pytest
 
 from seqcli.api.score import load_scorer, score_text
 from seqcli.cli.main import main
-from seqcli.decoding.language_model_scorer import LineScore
+from seqcli.text.line_scores import LineScore
 from tests.cli.translators import train_at
 from tests.cli.writers import LINES, train_writer_at
 

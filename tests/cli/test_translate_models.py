@@ -42,7 +42,7 @@ class TestModel:
         command = ["translate", model, "source", "--format", "tsv"]
         assert main([*command, "--precision", "float32"]) == 0
         exact = capsys.readouterr()
-        monkeypatch.setattr("seqcli.api.translate.int8_works", lambda: False)
+        monkeypatch.setattr("seqcli.decoding.quantize.int8_works", lambda: False)
         assert main([*command, "--quiet"]) == 0
         assert capsys.readouterr() == exact
         assert main(command) == 0

@@ -1,17 +1,24 @@
 """What every translation system keeps to."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seqcli.api.statistical import load_statistical
+from seqcli.api.train_dictionary import train_dictionary
+from seqcli.api.train_statistical import train_statistical
 from seqcli.decoding.neural_translator import DecodingConfig, NeuralTranslator
 from seqcli.decoding.quantize import int8_works
 from seqcli.decoding.step import Int8Stepper, ModelStepper, Stepper
+from seqcli.smt.recipe import DictionaryRecipe, PairsConfig, SmtRecipe
 from seqcli.tokenizers import TokenizerConfig, train_tokenizer
 from seqcli.translator import Translation, Translator
+from tests.api.statistical import write_pairs
 from tests.decoding.steppers import limit_output, tiny_model
 
 TEXT = [
@@ -21,6 +28,7 @@ TEXT = [
 ]
 LINES = [
     *TEXT,
+    "Der Hund sieht einen Baum.",
     "",
     "dogs",
     "Ein Mann, ein Hund: 3 % von 100!",
@@ -49,12 +57,27 @@ def neural(
     )
 
 
+def without_network(architecture: str, **options: object) -> Translator:
+    """A system trained on a few pairs."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        data = {"train": write_pairs(folder, "train", 40)}
+        if architecture == "smt":
+            train_statistical(SmtRecipe(data=PairsConfig(**data)), folder / "m")
+        else:
+            train_dictionary(DictionaryRecipe(data=PairsConfig(**data)), folder / "m")
+        return load_statistical(str(folder / "m"), **options)
+
+
 TRANSLATORS: dict[str, Callable[[], Translator]] = {
     "neural, beam over unigrams": lambda: neural("unigram", beam_width=3),
     "neural, beam over byte pairs": lambda: neural("bpe", beam_width=2, batch_sentences=2),
     "neural, greedy over words": lambda: neural("words", strategy="greedy"),
     "neural, greedy over characters": lambda: neural("characters", strategy="greedy"),
     "neural, 8-bit beam": lambda: neural("unigram", stepper=Int8Stepper, beam_width=3),
+    "phrase-based, one thread": lambda: without_network("smt", num_best=3, threads=1),
+    "phrase-based, two threads": lambda: without_network("smt", beam_width=5, threads=2),
+    "dictionary": lambda: without_network("dictionary"),
 }
 
 

@@ -138,12 +138,17 @@ def test_different_lines_have_different_digests(
     assert len(digests) == 3
 
 
-def test_text_that_was_not_copied_to_its_end_is_copied_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("record", [None, b"", b'{"digest": "\xff"}'])
+def test_text_that_was_not_copied_to_its_end_is_copied_anew(
+    tmp_path: Path, record: bytes | None
+) -> None:
     corpus = pair_of(tmp_path, "a", SOURCES, TARGETS)
     text = stored(tmp_path, corpus)
     (text.folder / stored_text.RECORD).unlink()
     for path in text.folder.iterdir():
         path.write_bytes(path.read_bytes()[:3])
+    if record is not None:
+        (text.folder / stored_text.RECORD).write_bytes(record)
     assert lines_of(stored(tmp_path, corpus)) == (SOURCES, TARGETS)
 
 

@@ -10,8 +10,8 @@ import torch
 
 from seqcli.architectures.language_model import LanguageModel
 from seqcli.decoding.language_model_generator import TextGenerator
-from seqcli.decoding.sampling import GenerationConfig
 from seqcli.nn.cells import CELLS
+from seqcli.text.generation import GenerationConfig
 from seqcli.tokenizers import BOS, EOS, PAD, UNK, Tokenizer
 from seqcli.translator import Hypothesis
 from tests.decoding.language_models import LINES, next_log_probabilities, tiny_model, words

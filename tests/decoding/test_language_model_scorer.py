@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from seqcli.decoding import language_model_scorer
-from seqcli.decoding.language_model_scorer import LineScore, TextScore, TextScorer
+from seqcli.decoding.language_model_scorer import TextScorer
 from seqcli.nn.cells import CELLS
 from seqcli.nn.stacks import STACKS
+from seqcli.text.line_scores import LineScore, TextScore
 from seqcli.tokenizers import EOS, Tokenizer
 from tests.decoding.language_models import LINES, next_log_probabilities, tiny_model, words
 

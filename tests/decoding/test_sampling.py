@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from seqcli.decoding.sampling import GenerationConfig, draw
+from seqcli.decoding.sampling import draw
 from seqcli.errors import ConfigError
+from seqcli.text.generation import GenerationConfig
 
 LOGITS_V = torch.tensor([0.5, -1.0, 2.0, 1.5, -torch.inf, 0.0, 1.9], dtype=torch.float64)
 GRID_R = (torch.arange(20_000, dtype=torch.float64) + 0.5) / 20_000

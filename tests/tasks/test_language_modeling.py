@@ -15,7 +15,7 @@ from seqcli.data.config import TextDataConfig
 from seqcli.data.corpora import Corpus
 from seqcli.data.prepared_folder import preparing
 from seqcli.data.stored_text import store_text
-from seqcli.decoding.language_model_scorer import TextScore, TextScorer
+from seqcli.decoding.language_model_scorer import TextScorer
 from seqcli.errors import ConfigError, UsageError
 from seqcli.experiment import (
     LanguageModelRecipe,
@@ -24,6 +24,7 @@ from seqcli.experiment import (
     resolve_recipe,
 )
 from seqcli.tasks.language_modeling import LanguageModelingTask
+from seqcli.text.line_scores import TextScore
 from seqcli.tokenizers import EOS, TokenizerConfig
 from seqcli.tokenizers.characters import CharacterTokenizer
 from seqcli.tokenizers.words import WordTokenizer

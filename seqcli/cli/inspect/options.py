@@ -1,7 +1,8 @@
 """Options that the commands of `seqcli inspect` share, each worded once."""
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -26,15 +27,15 @@ FormatOption = Annotated[
         "--format", help="For people or for programs.", show_default="by the file, else text"
     ),
 ]
-OutputOption = Annotated[
-    Path,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE",
-        help=f"A file of the kind that its ending names: {', '.join(FORMATS)}.",
-    ),
-]
+
+
+def output_option(forms: Iterable[str]) -> Any:
+    """The option that names the file to write, of a kind that one of these endings names."""
+    text = f"A file of the kind that its ending names: {', '.join(forms)}."
+    return typer.Option("--output", "-o", metavar="FILE", help=text)
+
+
+OutputOption = Annotated[Path, output_option(FORMATS)]
 
 
 def require_sentence_or_file(text: str | None, source: str | None) -> None:

@@ -33,10 +33,10 @@ class Destination:
         result: Result,
         *,
         as_text: Callable[[Result], str],
-        draw: Callable[[Result, "Figure"], None],
+        draw: Callable[[Result, "Figure"], None] | None = None,
     ) -> None:
-        """Write what was found as text, as JSON or as a figure."""
-        if self.form == "figure":
+        """Write what was found as text, as JSON or, where it can be drawn, as a figure."""
+        if draw is not None and self.form == "figure":
             with figure(self.output) as canvas:
                 draw(result, canvas)
             return

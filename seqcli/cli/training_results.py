@@ -1,0 +1,22 @@
+"""What `seqcli train` writes to standard output: a plan, or the scores on a test set."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from seqcli.bundle import Facts
+
+
+def echo_plan(facts: Mapping[str, str]) -> None:
+    """Say what would be trained, an aligned line for each fact."""
+    width = max(map(len, facts)) + 2
+    typer.echo("\n".join(f"{name:<{width}}{text}" for name, text in facts.items()))
+
+
+def echo_test_scores(facts: "Facts") -> None:
+    """Write a line for each score on the test set; none where there was none."""
+    for score in facts.scores:
+        if score.set == "test":
+            typer.echo(f"test {score.name} {score.value:.2f}  {score.signature}")

@@ -1,0 +1,1 @@
+"""Statistical and rule-based translation and its parts; nothing here imports torch."""
