@@ -57,7 +57,7 @@ from seqcli.training.capacity import require_capacity
 from seqcli.training.checkpoint import CheckpointFolder
 from seqcli.training.distributed import Processes, choose_device, joined_processes
 from seqcli.training.log import LOG, TrainingLog
-from seqcli.training.memory import bound_kernel_cache, keep_freed_memory
+from seqcli.training.memory import bound_kernel_caches, keep_freed_memory
 from seqcli.training.precision import choose_precision, compute_exactly
 from seqcli.training.report import LOSS, QuietReporter, Reporter, ValidationReport
 from seqcli.training.trainer import Trainer
@@ -201,7 +201,7 @@ def dry_run(
 def _set_up(recipe: Recipe, device: str, threads: int | None) -> torch.device:
     """Set memory, threads and exactness of this process for training, and resolve the device."""
     keep_freed_memory()
-    bound_kernel_cache()
+    bound_kernel_caches()
     if threads is not None:
         torch.set_num_threads(threads)
     compute_exactly(recipe.training.deterministic)

@@ -17,12 +17,18 @@ from seqcli.architectures.anatomy import (
 )
 from seqcli.architectures.config import ModelConfig
 from seqcli.architectures.recurrent import StackConfig
-from seqcli.nn.cells import CELLS, RecurrentLayer, TorchLayer
+from seqcli.nn.cells import RecurrentLayer, TorchLayer
 from seqcli.nn.stack import Stack
 from seqcli.nn.stacks.dense import DenseWiring
 from seqcli.nn.stacks.residual import ResidualWiring
 
 STEPS = "steps"  # what a layer calls its kernel that has none
+PATHS = {
+    "lstm_sequence": "whole sequences in one operation",
+    "cuDNN": "whole sequences in cuDNN",
+    "torch": "whole sequences in torch's own kernel",
+    STEPS: "computed step by step",
+}
 TRAINING_COST = 3  # times the forward pass: the backward pass makes two products for each of its
 
 
@@ -52,7 +58,7 @@ class StackDescription(msgspec.Struct, frozen=True, kw_only=True):
     size: int  # units in each direction
     reads: tuple[int, ...]  # units, each layer
     gives: int  # units
-    kernel: str  # oneDNN, cuDNN, torch or steps
+    kernel: str  # lstm_sequence, cuDNN, torch or steps
     reason: str  # why not a faster one; empty where there is none
 
     @property
@@ -70,8 +76,7 @@ class StackDescription(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def path(self) -> str:
         """What computes it, and why not faster."""
-        kernels = {STEPS: "computed step by step", "torch": "whole sequences in torch's own kernel"}
-        path = kernels.get(self.kernel, f"whole sequences in {self.kernel}")
+        path = PATHS[self.kernel]
         return f"{path}: {self.reason}" if self.reason else path
 
 
@@ -173,9 +178,6 @@ def _reason_for(kernel: str, layer: RecurrentLayer, config: StackConfig) -> str:
         if isinstance(layer, TorchLayer):
             return f"state dropout leaves the fast kernels ({config.section}.state_dropout)"
         return f"{config.cell} has no kernel for whole sequences"
-    if kernel == "torch":
-        lstm = isinstance(layer, CELLS["lstm"])
-        return "this torch is without oneDNN" if lstm else f"oneDNN has none for {config.cell}"
     return ""
 
 

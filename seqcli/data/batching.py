@@ -121,8 +121,7 @@ def token_batches(
 ) -> list[Integers]:
     """Group examples into batches, in an order drawn from `seed` and `epoch`; give their indices.
 
-    They are sorted by target, then source length (random among equals), cut as `Budget` says, and
-    then the batches are shuffled. Padding stays near 1 %, where random batches would hold half. A
+    They are sorted as `by_length` does, cut as `Budget` says, and then the batches are shuffled. Padding stays near 1 %, where random batches would hold half. A
     pair that alone exceeds the budget is a batch of its own.
     """
     generator = np.random.default_rng([seed, epoch])
@@ -133,10 +132,17 @@ def token_batches(
 
 
 def by_length(lengths: Lengths, generator: np.random.Generator) -> Integers:
-    """The indices in order of target, then source length, at random among equals."""
-    shift = int(lengths.source.max(initial=0)) + 1
-    kind = smallest_type((int(lengths.target.max(initial=0)) + 1) * shift)
-    keys = lengths.target.astype(kind) * kind.type(shift) + lengths.source.astype(kind)
+    """The indices in order of target, then source length, at random among equals.
+
+    The sources of one target length rise, those of the next fall, and so on: a batch of both target
+    lengths has sources that differ little, where it would have the longest beside the shortest.
+    """
+    longest = int(lengths.source.max(initial=0))
+    kind = smallest_type((int(lengths.target.max(initial=0)) + 1) * (longest + 1))
+    source, target = lengths.source.astype(kind), lengths.target.astype(kind)
+    keys = target * kind.type(longest + 1) + np.where(
+        target % 2, kind.type(longest) - source, source
+    )
     order = generator.permutation(np.arange(len(keys), dtype=smallest_type(len(keys))))
     by_key: Integers = order[np.argsort(keys[order], kind="stable")]
     return by_key

@@ -3,12 +3,14 @@
 A cell says how one step goes: what it takes from the input, its gates, its new state. From the same
 equations a layer can be run step by step (with dropout of its states, or to look at its gates); the
 cells that torch has run whole sequences in torch's kernels: oneDNN's on the CPU, cuDNN's on CUDA.
+The LSTM has one of our own for training on the CPU, which drops states too.
 
 For the kernels sequences are padded, never packed: packed ones miss oneDNN's and some of cuDNN's
 fast kernels. The loop over steps passes over padding.
 """
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -21,8 +23,10 @@ from seqcli.nn.initialization import (
     open_forget_gate,
 )
 from seqcli.nn.layer import Gates, RecurrentLayer, State, SummingLayer, at_least_float32
+from seqcli.nn.lstm_sequence import lstm_sequence
 from seqcli.nn.masks import Reading, last_of
 from seqcli.nn.pointwise import lstm_cell, lstm_hidden
+from seqcli.nn.stepping import product_dtype
 
 __all__ = ["CELLS", "LSTMLayer", "RecurrentLayer", "State", "TorchLayer"]
 
@@ -166,13 +170,28 @@ class LSTMLayer(SummingLayer, TorchLayer):
         output_BH, cell_BH = lstm_cell(sums_BG, state[1])
         return lstm_hidden(output_BH, cell_BH), cell_BH
 
+    def read(self, inputs_NE: Tensor, state: State, sizes: Sequence[int]) -> State:
+        weight_GE, weight_GH, bias_G, recurrent_bias_G = self.lstm.all_weights[0]
+        dtype = product_dtype(weight_GH)
+        mask_BH = self.state_dropout.mask_for(weight_GH.new_empty(sizes[0], self.hidden_size))
+        with torch.autocast(inputs_NE.device.type, enabled=False):
+            return lstm_sequence(
+                inputs_NE.to(dtype),
+                (state[0].to(dtype), at_least_float32(state[1])),
+                (weight_GE.to(dtype), weight_GH.to(dtype), (bias_G + recurrent_bias_G).to(dtype)),
+                sizes,
+                mask_BH=None if mask_BH is None else mask_BH.to(dtype),
+            )
+
     def kernel(self, device_type: str) -> str:
         name = super().kernel(device_type)
-        return "oneDNN" if name == "torch" and torch.backends.mkldnn.is_available() else name
+        return name if name == "cuDNN" else "lstm_sequence"
 
     def _run_kernel(
         self, inputs_BSE: Tensor, state: State | None, reading: Reading | None
     ) -> tuple[Tensor, State]:
+        if is_for_training_on_cpu(inputs_BSE):
+            return RecurrentLayer.forward(self, inputs_BSE, state, reading)
         hidden_BH, cell_BH = state or self.zero_state(inputs_BSE)
         carried = (hidden_BH.unsqueeze(0), cell_BH.unsqueeze(0))
         if reading is None or not reading.with_state:
@@ -253,6 +272,11 @@ class LayerNormLSTMLayer(RecurrentLayer):
 
     def kernel(self, device_type: str) -> str:
         return "steps"
+
+
+def is_for_training_on_cpu(inputs_BSE: Tensor) -> bool:
+    """Whether `lstm_sequence` is the fastest way; without a gradient oneDNN's LSTM is."""
+    return torch.is_grad_enabled() and not inputs_BSE.is_cuda
 
 
 def _lstm_gates(sums_BG: Tensor) -> Gates:

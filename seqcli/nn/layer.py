@@ -50,7 +50,7 @@ class RecurrentLayer(nn.Module, ABC):
 
     @abstractmethod
     def kernel(self, device_type: str) -> str:
-        """Name what computes a whole sequence in training: oneDNN, cuDNN, torch or steps."""
+        """Name what computes a whole sequence in training: lstm_sequence, cuDNN, torch or steps."""
 
     def prepare(self, products: Tensor) -> Tensor:
         """Return what the steps read of the input's products; it does not depend on the state."""
@@ -75,15 +75,20 @@ class RecurrentLayer(nn.Module, ABC):
         states of padding.
         """
         packing = reading.packing if reading else WholePacking(*inputs_BSE.shape[:2])
-        steps = LayerSteps(self, packing.sizes, packing.pack(inputs_BSE))
-        state = tuple(map(packing.arrange, state or self.zero_state(inputs_BSE)))
+        arranged = map(packing.arrange, state or self.zero_state(inputs_BSE))
+        first = tuple(first_rows(part_BH, packing.sizes[0]) for part_BH in arranged)
+        parts_NH = self.read(packing.pack(inputs_BSE), first, packing.sizes)
+        return packing.unpack(parts_NH[0]), tuple(map(packing.last, parts_NH))
+
+    def read(self, inputs_NE: Tensor, state: State, sizes: Sequence[int]) -> State:
+        """Return the states after each of N tokens, given step after step, of `sizes` rows each."""
+        steps = LayerSteps(self, sizes, inputs_NE)
         states = []
-        with torch.autocast(inputs_BSE.device.type, enabled=False):
-            for size in packing.sizes:
+        with torch.autocast(inputs_NE.device.type, enabled=False):
+            for size in sizes:
                 state = steps.advance(tuple(first_rows(part_BH, size) for part_BH in state))
                 states.append(state)
-            parts_NH = [torch.cat(part) for part in zip(*states, strict=True)]
-            return packing.unpack(parts_NH[0]), tuple(map(packing.last, parts_NH))
+            return tuple(torch.cat(part) for part in zip(*states, strict=True))
 
 
 class SummingLayer(RecurrentLayer):

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-CHUNK_ROWS = 384  # of the output layer at a time: fewer take longer, more take more memory
+CHUNK_ROWS = 1024  # of the output layer at a time, whose logits are held
+SLICE_ROWS = 128  # of these at a time, whose probabilities are: they stay in the cache
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
@@ -40,26 +41,23 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         for start in range(0, len(targets_N), chunk_rows):
             rows = slice(start, start + chunk_rows)
             features_RE = features_PNE[:, rows].flatten(0, 1)
+            logits_RV = torch.addmm(compute_bias_V, features_RE, compute_weight_VE.T)
             target_R1 = targets_N[rows].repeat(passes).unsqueeze(1)
-            mean_logit_R1 = (features_RE.to(precise) @ mean_weight_E + mean_bias).unsqueeze(1)
-            loss_of_rows, surprise_of_rows, gradient_RV = _loss_of_rows(
-                torch.addmm(compute_bias_V, features_RE, compute_weight_VE.T),
-                target_R1,
-                mean_logit_R1,
-                passes,
-                smoothing,
-                consistency,
+            target_logit_R1 = logits_RV.gather(1, target_R1)
+            normalizer_R1, disagreement, chunk_gradient_V = _differentiate(
+                logits_RV.unflatten(0, (passes, -1)), targets_N[rows], smoothing, consistency
             )
-            loss += loss_of_rows
-            negative_log_likelihood += surprise_of_rows
+            surprise_R1 = normalizer_R1 - target_logit_R1
+            negative_log_likelihood += surprise_R1.sum()
+            mean_logit_R1 = (features_RE.to(precise) @ mean_weight_E + mean_bias).unsqueeze(1)
+            loss += torch.lerp(surprise_R1, normalizer_R1 - mean_logit_R1, smoothing).sum()
+            loss += 0.5 * consistency * disagreement
             if with_gradient:
-                bias_gradient_V += gradient_RV.sum(0)
-                narrow_RV = gradient_RV.to(dtype)
-                chunk_gradient_RE = narrow_RV @ compute_weight_VE
+                gradient_RV = logits_RV
+                bias_gradient_V += chunk_gradient_V
+                chunk_gradient_RE = gradient_RV @ compute_weight_VE
                 features_gradient_PNE[:, rows] = chunk_gradient_RE.unflatten(0, (passes, -1))
-                weight_gradient_VE += narrow_RV.T @ features_RE
-                del narrow_RV
-            del gradient_RV  # before the next rows need as much
+                weight_gradient_VE += gradient_RV.T @ features_RE
         loss /= passes
         negative_log_likelihood /= passes
         ctx.passes = passes
@@ -79,39 +77,44 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         return (*(scale * gradient for gradient in ctx.saved_tensors), None, None, None, None)
 
 
-def _loss_of_rows(
-    logits_RV: Tensor,
-    target_R1: Tensor,
-    mean_logit_R1: Tensor,
-    passes: int,
-    smoothing: float,
-    consistency: float,
+def _differentiate(
+    logits_PRV: Tensor, targets_R: Tensor, smoothing: float, consistency: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return two sums over the rows, the loss and the negative log-likelihood, and gradient_RV.
+    """Put the gradient of the loss by the logits in their place, but for what smoothing takes.
 
-    The latter is that of the loss by the logits, but for what smoothing takes from every entry.
+    Returns the logarithm of the sum of exponentials of each row, those of one pass after those of
+    the other, the divergences of the passes, and gradient_V, summed over all rows.
     """
-    probabilities_RV, normalizer_R1 = _softmax(logits_RV, mean_logit_R1.dtype)
-    surprise_R1 = normalizer_R1 - logits_RV.gather(1, target_R1)
-    loss = torch.lerp(surprise_R1, normalizer_R1 - mean_logit_R1, smoothing).sum()
-    if passes == 2:
-        disagreement, pull_RV = _disagreement(probabilities_RV, logits_RV - normalizer_R1)
-        loss += 0.5 * consistency * disagreement
-    off_target_R1 = torch.full_like(surprise_R1, smoothing - 1)
-    gradient_RV = probabilities_RV.scatter_add_(1, target_R1, off_target_R1)
-    if passes == 2:
-        gradient_RV.add_(pull_RV, alpha=0.5 * consistency)
-    return loss, surprise_R1.sum(), gradient_RV
+    passes, num_rows, num_entries = logits_PRV.shape
+    precise = torch.promote_types(logits_PRV.dtype, torch.float32)
+    normalizer_PR = logits_PRV.new_empty(passes, num_rows, dtype=precise)
+    disagreement = logits_PRV.new_zeros((), dtype=precise)
+    gradient_V = logits_PRV.new_zeros(num_entries, dtype=precise)
+    for start in range(0, num_rows, SLICE_ROWS):
+        rows = slice(start, start + SLICE_ROWS)
+        slice_RV = logits_PRV[:, rows].flatten(0, 1).to(precise)
+        probabilities_RV = slice_RV.softmax(1)
+        normalizer_R1 = _normalizer(slice_RV, probabilities_RV)
+        normalizer_PR[:, rows] = normalizer_R1.view(passes, -1)
+        if passes == 2:
+            divergence, pull_RV = _disagreement(probabilities_RV, slice_RV - normalizer_R1)
+            disagreement += divergence
+        target_R1 = targets_R[rows].repeat(passes).unsqueeze(1)
+        off_target_R1 = torch.full_like(normalizer_R1, smoothing - 1)
+        gradient_RV = probabilities_RV.scatter_add_(1, target_R1, off_target_R1)
+        if passes == 2:
+            gradient_RV.add_(pull_RV, alpha=0.5 * consistency)
+        gradient_V += gradient_RV.sum(0)
+        logits_PRV[:, rows] = gradient_RV.unflatten(0, (passes, -1))
+    return normalizer_PR.view(-1, 1), disagreement, gradient_V
 
 
-def _softmax(logits_RV: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Return probabilities_RV and, as normalizer_R1, the logarithm of the sum of exponentials.
+def _normalizer(logits_RV: Tensor, probabilities_RV: Tensor) -> Tensor:
+    """Return normalizer_R1, the logarithm of the sum of exponentials.
 
-    The most probable entry tells the latter, without a second pass of exponentials.
+    The most probable entry tells it, without a second pass of exponentials.
     """
-    probabilities_RV = logits_RV.softmax(1, dtype=dtype)
-    largest_R1 = logits_RV.amax(1, keepdim=True).to(dtype)
-    return probabilities_RV, largest_R1 - probabilities_RV.amax(1, keepdim=True).log()
+    return logits_RV.amax(1, keepdim=True) - probabilities_RV.amax(1, keepdim=True).log()
 
 
 def _disagreement(probabilities_RV: Tensor, log_probabilities_RV: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqcli.nn.packing import RealPacking
+from seqcli.nn.packing import Packing, packing_of
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Reading:
         return reversal_of(self.mask_BS)
 
     @cached_property
-    def packing(self) -> RealPacking:
+    def packing(self) -> Packing:
         """The order of the steps of layers that run step by step; made once for all layers."""
-        return RealPacking(self.mask_BS)
+        return packing_of(self.mask_BS)
 
 
 def reversal_of(mask_BS: Tensor) -> Tensor:

@@ -53,10 +53,7 @@ class WholePacking(Packing):
 
 
 class RealPacking(Packing):
-    """The real tokens, which come first in each row; the longest row is first in each step.
-
-    On CUDA this waits for the device, to learn the sizes.
-    """
+    """The real tokens, which come first in each row; the longest row is first in each step."""
 
     def __init__(self, mask_BS: Tensor) -> None:
         self._shape = mask_BS.shape
@@ -76,10 +73,18 @@ class RealPacking(Packing):
 
     def unpack(self, states_NH: Tensor) -> Tensor:
         zero_XH = states_NH.new_zeros(self._shape.numel(), states_NH.shape[1])
-        return zero_XH.index_copy(0, self._places_N, states_NH).view(*self._shape, -1)
+        return zero_XH.index_copy_(0, self._places_N, states_NH).view(*self._shape, -1)
 
     def arrange(self, states_BH: Tensor) -> Tensor:
         return states_BH.index_select(0, self._rows_B)
 
     def last(self, states_NH: Tensor) -> Tensor:
         return states_NH.index_select(0, self._last_B)
+
+
+def packing_of(mask_BS: Tensor) -> Packing:
+    """Return the order of the steps that read what the mask tells to be real.
+
+    On CUDA this waits for the device, to learn the sizes.
+    """
+    return WholePacking(*mask_BS.shape) if mask_BS.all() else RealPacking(mask_BS)

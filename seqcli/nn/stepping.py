@@ -23,7 +23,7 @@ class StepProduct:
     def __init__(
         self, matrix: Tensor, sizes: Sequence[int], *, offsets: Tensor | None = None
     ) -> None:
-        self.dtype = _product_dtype(matrix)
+        self.dtype = product_dtype(matrix)
         self._matrix = matrix.detach().to(self.dtype)
         self._adds = offsets is not None
         *batch, width, out_width = matrix.shape
@@ -44,7 +44,7 @@ class StepProduct:
         """Make the step of `nn.functional.linear`."""
         offsets_NO = None
         if bias_O is not None:
-            offsets_NO = bias_O.to(_product_dtype(weight_OI)).expand(sum(sizes), -1)
+            offsets_NO = bias_O.to(product_dtype(weight_OI)).expand(sum(sizes), -1)
         return cls(weight_OI.T, sizes, offsets=offsets_NO)
 
     def __call__(self, *parts: Tensor) -> Tensor:
@@ -57,7 +57,8 @@ class StepProduct:
         return results
 
 
-def _product_dtype(matrix: Tensor) -> torch.dtype:
+def product_dtype(matrix: Tensor) -> torch.dtype:
+    """Return the number format of products with this matrix, autocast's where one is set."""
     device_type = matrix.device.type
     if torch.is_autocast_enabled(device_type) and matrix.dtype != torch.float64:
         return torch.get_autocast_dtype(device_type)

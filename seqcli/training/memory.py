@@ -4,6 +4,7 @@ import ctypes
 import os
 
 KERNELS_KEPT = 16
+KERNEL_CACHES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY")
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # names of glibc's mallopt(3)
 
 # In what torch says where the processor, CUDA, cuBLAS or cuDNN could not get memory
@@ -25,13 +26,15 @@ def keep_freed_memory() -> None:
     mallopt(M_TOP_PAD, 64 << 20)
 
 
-def bound_kernel_cache() -> None:
-    """Let oneDNN keep its kernels, with their memory, for the latest few shapes of batches only.
+def bound_kernel_caches() -> None:
+    """Let oneDNN's kernels, with their memory, be kept for the latest few shapes of batches only.
 
-    It keeps 1024 by default, which comes to gigabytes in a training, where hardly a shape comes
-    twice. To be called before its first use; a value that the user has set stays.
+    oneDNN keeps 1024 of them by default, and what torch puts around it as many. That comes to
+    gigabytes in a training, where hardly a shape comes twice. To be called before the first use; a
+    value that the user has set stays.
     """
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(KERNELS_KEPT))
+    for variable in KERNEL_CACHES:
+        os.environ.setdefault(variable, str(KERNELS_KEPT))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

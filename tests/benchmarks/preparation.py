@@ -26,7 +26,7 @@ from seqcli.data.stored_text import store_text
 from seqcli.experiment import TranslationRecipe
 from seqcli.tasks.translation import TranslationTask
 from seqcli.tokenizers import TokenizerConfig, load_tokenizer, train_tokenizer
-from seqcli.training.memory import bound_kernel_cache, keep_freed_memory
+from seqcli.training.memory import bound_kernel_caches, keep_freed_memory
 from tests.benchmarks.corpus import made_up_captions
 from tests.benchmarks.rounds import Result, Round, Settings, finished, interleave, processes
 
@@ -134,7 +134,7 @@ def steps(folder: Path, number: int) -> Round:
 @functools.cache
 def _started(folder: Path) -> tuple[Sequence[PendingBatch], TranslationTask, Seq2Seq]:
     keep_freed_memory()
-    bound_kernel_cache()
+    bound_kernel_caches()
     dataset, task = _opened(folder)
     torch.manual_seed(1)
     return task.batches(dataset, epoch=0), task, task.build_model().train()

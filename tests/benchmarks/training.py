@@ -27,7 +27,7 @@ from seqcli.experiment import TranslationRecipe
 from seqcli.tasks.translation import TranslationTask
 from seqcli.training.checkpoint import CheckpointFolder
 from seqcli.training.config import TrainingConfig
-from seqcli.training.memory import bound_kernel_cache, keep_freed_memory
+from seqcli.training.memory import bound_kernel_caches, keep_freed_memory
 from seqcli.training.precision import choose_precision
 from seqcli.training.report import Progress, Validation, ValidationReport
 from seqcli.training.trainer import Trainer
@@ -233,7 +233,7 @@ def our_round(config: Seq2SeqConfig, precision: str, groups: Groups) -> Round:
 @functools.cache
 def _our_model(config: Seq2SeqConfig) -> tuple[Seq2Seq, Stopwatch]:
     keep_freed_memory()
-    bound_kernel_cache()
+    bound_kernel_caches()
     torch.manual_seed(1)
     model = build_seq2seq(
         config,

@@ -211,4 +211,6 @@ def test_padding_freezes_the_cell_whatever_the_weights_and_the_padding() -> None
 def test_an_lstm_names_its_kernels() -> None:
     layer = LSTMLayer(input_size=INPUT, hidden_size=HIDDEN)
     assert layer.kernel("cuda") == "cuDNN"
-    assert layer.kernel("cpu") == ("oneDNN" if torch.backends.mkldnn.is_available() else "torch")
+    assert layer.kernel("cpu") == "lstm_sequence"
+    dropped = LSTMLayer(input_size=INPUT, hidden_size=HIDDEN, state_dropout=0.1)
+    assert dropped.kernel("cuda") == dropped.kernel("cpu") == "lstm_sequence"

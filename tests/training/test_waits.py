@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from seqcli.experiment import Recipe
+from seqcli.nn import cells
 from seqcli.tasks import TASKS
 from seqcli.text.lines import read_lines
 from seqcli.training.distributed import Processes
@@ -91,7 +92,11 @@ def corpus(tmp_path: Path) -> Corpus:
 @pytest.mark.parametrize("consistency", [0, 1])
 @pytest.mark.parametrize("architecture", ["seq2seq", "classifier", "tagger", "language-model"])
 def test_an_update_does_not_wait_for_the_device(
-    corpus: Corpus, architecture: str, consistency: float, device_type: str
+    monkeypatch: pytest.MonkeyPatch,
+    corpus: Corpus,
+    architecture: str,
+    consistency: float,
+    device_type: str,
 ) -> None:
     """All that depends on the values of a batch is left on the device until figures are read."""
     recipe = recipe_of(
@@ -101,6 +106,7 @@ def test_an_update_does_not_wait_for_the_device(
         f"training.consistency={consistency}",
         architecture=architecture,
     )
+    monkeypatch.setattr(cells, "is_for_training_on_cpu", lambda inputs_BSE: False)  # as on CUDA
     device, meter = torch.device(device_type), Meter()
     updater, batches = prepared(recipe, device)
     updater.update(batches[0], meter, total_steps=9)  # makes what later ones find there

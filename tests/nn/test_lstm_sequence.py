@@ -1,0 +1,106 @@
+"""The LSTM in one operation against torch's LSTM, against differences, and in narrow numbers."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from seqcli.nn.lstm_sequence import lstm_sequence
+from tests.nn.outcomes import outcome
+
+INPUT, HIDDEN, ROWS = 3, 2, 4
+RAGGED = [4, 3, 3, 1]
+
+Leaves = list[Tensor]
+
+
+def leaves(num_tokens: int, rows: int = ROWS) -> Leaves:
+    """Inputs, weights, bias and the first state."""
+    shapes = [(num_tokens, INPUT), (4 * HIDDEN, INPUT), (4 * HIDDEN, HIDDEN), (4 * HIDDEN,)]
+    shapes += [(rows, HIDDEN)] * 2
+    return [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
+
+
+def run(given: Leaves, sizes: list[int], mask_BH: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    inputs_NE, *weights, hidden_BH, cell_BH = given
+    return lstm_sequence(inputs_NE, (hidden_BH, cell_BH), tuple(weights), sizes, mask_BH=mask_BH)
+
+
+def torch_layer(given: Leaves) -> nn.LSTM:
+    layer = nn.LSTM(INPUT, HIDDEN).double()
+    with torch.no_grad():
+        for parameter, value in zip(layer.parameters(), given[1:4], strict=False):
+            parameter.copy_(value)
+        layer.bias_hh_l0.zero_()
+    return layer
+
+
+def test_values_and_gradients_are_those_of_torch() -> None:
+    given = leaves(5 * ROWS)
+    layer = torch_layer(given)
+    hidden_NH, cells_NH = run(given, [ROWS] * 5)
+    first = tuple(part_BH.unsqueeze(0) for part_BH in given[4:])
+    expected_SBH, (_, expected_cell_1BH) = layer(given[0].view(5, ROWS, INPUT), first)
+    torch.testing.assert_close(hidden_NH, expected_SBH.flatten(0, 1))
+    torch.testing.assert_close(cells_NH[-ROWS:], expected_cell_1BH[0])
+    of_state = [given[0], given[4], given[5]]
+    torch.testing.assert_close(
+        outcome([hidden_NH, cells_NH[-ROWS:]], [*of_state, *given[1:4]]),
+        outcome(
+            [expected_SBH.flatten(0, 1), expected_cell_1BH[0]], [*of_state, *torch_weights(layer)]
+        ),
+    )
+
+
+def torch_weights(layer: nn.LSTM) -> Leaves:
+    return [layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0]
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_gradient_of_ragged_steps_is_that_by_differences(masked: bool) -> None:
+    mask_BH = torch.rand(ROWS, HIDDEN, dtype=torch.float64) if masked else None
+    given = leaves(sum(RAGGED))
+    assert torch.autograd.gradcheck(lambda *leaves: run([*leaves], RAGGED, mask_BH), given)
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_hidden_states_or_cells_may_stand_alone_in_a_loss(part: int) -> None:
+    given = leaves(sum(RAGGED))
+    assert torch.autograd.gradcheck(lambda *leaves: run([*leaves], RAGGED)[part], given)
+
+
+def test_each_row_is_read_as_if_it_were_alone() -> None:
+    """The second row has three steps."""
+    given = leaves(sum(RAGGED))
+    hidden_NH, cells_NH = run(given, RAGGED)
+    rows = torch.tensor([1, 5, 8])
+    alone = [given[0][rows], *given[1:4], given[4][1:2], given[5][1:2]]
+    torch.testing.assert_close(run(alone, [1, 1, 1]), (hidden_NH[rows], cells_NH[rows]))
+
+
+def test_a_mask_drops_what_products_read_of_the_state_and_not_the_state() -> None:
+    """A mask of zeros: as if there were no product with the state."""
+    given = leaves(2 * ROWS)
+    masked = run(given, [ROWS] * 2, torch.zeros(ROWS, HIDDEN, dtype=torch.float64))
+    given[2] = torch.zeros_like(given[2])
+    torch.testing.assert_close(run(given, [ROWS] * 2), masked)
+
+
+def test_narrow_numbers_give_nearly_the_same_states_in_wide_cells() -> None:
+    wide = [leaf.float().detach() for leaf in leaves(sum(RAGGED))]
+    narrow = [leaf.bfloat16() for leaf in wide[:5]]
+    hidden_NH, cells_NH = run([*narrow, wide[5]], RAGGED)
+    assert (hidden_NH.dtype, cells_NH.dtype) == (torch.bfloat16, torch.float32)
+    expected = run(wide, RAGGED)
+    torch.testing.assert_close((hidden_NH.float(), cells_NH), expected, atol=0.05, rtol=0.05)
+
+
+def test_the_gradient_of_narrow_numbers_is_narrow() -> None:
+    wide = [leaf.float().detach() for leaf in leaves(sum(RAGGED))]
+    given = [*(leaf.bfloat16().requires_grad_() for leaf in wide[:5]), wide[5].requires_grad_()]
+    sum(part.float().square().sum() for part in run(given, RAGGED)).backward()
+    expected = [leaf.clone().detach().requires_grad_() for leaf in wide]
+    sum(part.square().sum() for part in run(expected, RAGGED)).backward()
+    for found, leaf in zip(given, expected, strict=True):
+        assert found.grad.dtype == found.dtype
+        error = (found.grad.float() - leaf.grad).norm() / leaf.grad.norm()
+        assert error < 0.05
