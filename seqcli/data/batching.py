@@ -121,8 +121,9 @@ def token_batches(
 ) -> list[Integers]:
     """Group examples into batches, in an order drawn from `seed` and `epoch`; give their indices.
 
-    They are sorted as `by_length` does, cut as `Budget` says, and then the batches are shuffled. Padding stays near 1 %, where random batches would hold half. A
-    pair that alone exceeds the budget is a batch of its own.
+    They are sorted as `by_length` does, cut as `Budget` says, and then the batches are shuffled. Of
+    29,000 pairs 1 % of the targets is padding then and a tenth of the sources, where random batches
+    would hold half. A pair that alone exceeds the budget is a batch of its own.
     """
     generator = np.random.default_rng([seed, epoch])
     order = by_length(lengths, generator)
