@@ -28,6 +28,7 @@ MOST_MEGABYTES = {"usual": 1500.0, "large": 6000.0}
 LEAST_SPEED = {"full": 500.0, "small": 900.0}  # sentences a second
 MOST_BLEU_LOST = 0.3  # by the small stack
 SETS = ("train", "val", "test_2016_flickr")
+SIDES = ("de", "en")  # as the files are named: the compounds of German are split
 
 Pairs = list[tuple[str, str]]
 
@@ -65,14 +66,14 @@ class _Bench:
         ]
 
     def translating(self) -> list[Result]:
-        once, often = self._folder / "one.source", self._folder / "often.source"
-        lines = list(read_lines(self._folder / "test.source"))
+        once, often = self._folder / "one.de", self._folder / "often.source"
+        lines = list(read_lines(self._folder / "test.de"))
         _write(once, lines[:1])
         _write(often, lines * REPEATS)
         start, _ = self._translate(once)
         results = [_at_most("statistical, first translation, s", start.seconds, LONGEST["start"])]
         scores = []
-        references = [list(read_lines(self._folder / "test.target")) * REPEATS]
+        references = [list(read_lines(self._folder / "test.en")) * REPEATS]
         for name, options in (("full", ()), ("small", ("--beam", f"{SMALL_STACK}"))):
             cost, output = self._translate(often, *options)
             speed = REPEATS * len(lines) / (cost.seconds - start.seconds)
@@ -86,7 +87,7 @@ class _Bench:
     def large_training(self, quick: bool) -> list[Result]:
         pairs = list(
             zip(
-                *(read_lines(self._folder / f"train.{side}") for side in ("source", "target")),
+                *(read_lines(self._folder / f"train.{side}") for side in SIDES),
                 strict=True,
             )
         )
@@ -103,7 +104,7 @@ class _Bench:
         for option, name in (("--train", text), ("--valid", "valid")):
             arguments += [
                 option,
-                *(str(self._folder / f"{name}.{side}") for side in ("source", "target")),
+                *(str(self._folder / f"{name}.{side}") for side in SIDES),
             ]
         return self._run(arguments, Path(os.devnull))
 
@@ -134,7 +135,7 @@ def _write_texts(folder: Path, *, quick: bool) -> None:
         ("train", "valid", "test"), SETS, (NUM_PAIRS, 1000, 1000), strict=True
     ):
         if has_multi30k():
-            files = [MULTI30K / f"{own}.{language}" for language in ("de", "en")]
+            files = [MULTI30K / f"{own}.{language}" for language in SIDES]
             pairs = list(zip(*map(read_lines, files), strict=True))
         else:
             pairs = [
@@ -159,7 +160,7 @@ def _with_noise(pairs: Pairs, count: int) -> Iterable[tuple[str, str]]:
 
 
 def _write_pairs(stem: Path, pairs: Iterable[tuple[str, str]]) -> None:
-    for side, lines in zip(("source", "target"), zip(*pairs, strict=True), strict=True):
+    for side, lines in zip(SIDES, zip(*pairs, strict=True), strict=True):
         _write(stem.with_suffix(f".{side}"), lines)
 
 
