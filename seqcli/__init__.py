@@ -11,16 +11,18 @@ if TYPE_CHECKING:
     from seqcli.api.check import CleanedText, TextReport, check_files, check_text, clean_files
     from seqcli.api.curves import TrainingCurves, training_curves
     from seqcli.api.evaluate import Evaluation, evaluate_files, evaluate_model, score_lines
+    from seqcli.api.filter_phrases import filter_phrases
     from seqcli.api.generate import continue_lines, generate_lines, load_generator
     from seqcli.api.label import load_classifier, load_tagger
     from seqcli.api.score import load_scorer, score_text
+    from seqcli.api.seeds import ScoreOfSeeds
     from seqcli.api.statistical_recipes import resolve_statistical_recipe
     from seqcli.api.systems import load_system
     from seqcli.api.tokenize import load_tokenizer, train_tokenizer
     from seqcli.api.train import dry_run, train
     from seqcli.api.train_dictionary import train_dictionary
-    from seqcli.api.train_seeds import ScoreOfSeeds, train_seeds
-    from seqcli.api.train_statistical import train_statistical
+    from seqcli.api.train_seeds import train_seeds
+    from seqcli.api.train_statistical import train_statistical, train_statistical_seeds
     from seqcli.api.translate import load_translator, translate_lines
     from seqcli.errors import SeqcliError
     from seqcli.evaluation import LengthBucket, Score
@@ -53,6 +55,7 @@ __all__ = [
     "dry_run",
     "evaluate_files",
     "evaluate_model",
+    "filter_phrases",
     "generate_lines",
     "load_classifier",
     "load_generator",
@@ -69,6 +72,7 @@ __all__ = [
     "train_dictionary",
     "train_seeds",
     "train_statistical",
+    "train_statistical_seeds",
     "train_tokenizer",
     "training_curves",
     "translate_lines",
@@ -84,16 +88,18 @@ _MODULES = {
     ),
     "seqcli.api.curves": ("TrainingCurves", "training_curves"),
     "seqcli.api.evaluate": ("Evaluation", "evaluate_files", "evaluate_model", "score_lines"),
+    "seqcli.api.filter_phrases": ("filter_phrases",),
     "seqcli.api.generate": ("continue_lines", "generate_lines", "load_generator"),
     "seqcli.api.label": ("load_classifier", "load_tagger"),
     "seqcli.api.score": ("load_scorer", "score_text"),
+    "seqcli.api.seeds": ("ScoreOfSeeds",),
     "seqcli.api.statistical_recipes": ("resolve_statistical_recipe",),
     "seqcli.api.systems": ("load_system",),
     "seqcli.api.tokenize": ("load_tokenizer", "train_tokenizer"),
     "seqcli.api.train": ("dry_run", "train"),
     "seqcli.api.train_dictionary": ("train_dictionary",),
-    "seqcli.api.train_statistical": ("train_statistical",),
-    "seqcli.api.train_seeds": ("ScoreOfSeeds", "train_seeds"),
+    "seqcli.api.train_statistical": ("train_statistical", "train_statistical_seeds"),
+    "seqcli.api.train_seeds": ("train_seeds",),
     "seqcli.api.translate": ("load_translator", "translate_lines"),
     "seqcli.errors": ("SeqcliError",),
     "seqcli.evaluation": ("LengthBucket", "Score"),

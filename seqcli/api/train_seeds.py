@@ -1,39 +1,16 @@
-"""Train by one recipe from several seeds, and say how far the scores of the models differ."""
+"""Train networks by one recipe from several seeds."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean, stdev
 
-import msgspec
-
+from seqcli.api.seeds import ScoreOfSeeds, Watch, train_each
 from seqcli.api.train import train
 from seqcli.api.training_folder import check_folder
 from seqcli.bundle import Facts
 from seqcli.errors import UsageError
 from seqcli.experiment import Recipe
 from seqcli.training.distributed import CPU, joined_processes
-from seqcli.training.report import QuietReporter, Reporter
-
-Watch = Callable[[Path], AbstractContextManager[Reporter]]
-
-
-class ScoreOfSeeds(msgspec.Struct, frozen=True, kw_only=True):
-    """A score that each of the models has, on one set."""
-
-    name: str
-    signature: str
-    set: str
-    values: list[float]  # in the order of the seeds
-
-    @property
-    def mean(self) -> float:
-        return fmean(self.values)
-
-    @property
-    def deviation(self) -> float:
-        """The standard deviation of the population that the seeds are drawn from."""
-        return stdev(self.values)
+from seqcli.training.report import Reporter
 
 
 def train_seeds(
@@ -54,62 +31,21 @@ def train_seeds(
     trained; all else is as for `train`. Stopped at any point, all go on together with `resume`:
     those that are finished stay as they are. Raises UsageError also for a limit of time.
     """
-    recipes = [msgspec.structs.replace(recipe, seed=seed) for seed in seeds]  # each one possible
-    _require_several(seeds)
     _require_no_limit(recipe)
     _require_one_process()
-    folders = [folder_of_seed(output, seed) for seed in seeds]
     wish = {"resume": resume, "overwrite": overwrite, "override": override}
-    for folder, each in zip(folders, recipes, strict=True):
-        check_folder(folder, each, **wish)  # now, and not hours later
-    models = []
-    for folder, each in zip(folders, recipes, strict=True):
-        with watch(folder) if watch else nullcontext(QuietReporter()) as reporter:
-            reporter.message(f"seed {each.seed}: {folder}")
-            models.append(
-                train(each, folder, reporter=reporter, device=device, threads=threads, **wish)
-            )
-    return _scores(models)
 
+    def train_one(each: Recipe, folder: Path, reporter: Reporter) -> Facts:
+        return train(each, folder, reporter=reporter, device=device, threads=threads, **wish)
 
-def folder_of_seed(output: Path, seed: int) -> Path:
-    """Return the folder of the model of a seed: `output` with "-3" at its end for 3.
-
-    UsageError if `output` is the root, to whose name nothing can be added.
-    """
-    if output.name in ("", ".."):  # such as ".", which is called otherwise
-        output = output.resolve()
-    if not output.name:
-        raise UsageError(
-            f"there can be no folder {output}-{seed}",
-            why="the model of a seed is written to the folder of that name and the seed",
-            fix="Give --output MODEL",
-        )
-    return output.with_name(f"{output.name}-{seed}")
-
-
-def _scores(models: Sequence[Facts]) -> list[ScoreOfSeeds]:
-    values: dict[tuple[str, str, str], list[float]] = {}
-    for model in models:
-        for score in model.scores:
-            values.setdefault((score.name, score.signature, score.set), []).append(score.value)
-    return [
-        ScoreOfSeeds(name=name, signature=signature, set=where, values=found)
-        for (name, signature, where), found in values.items()
-        if len(found) == len(models)
-    ]
-
-
-def _require_several(seeds: Sequence[int]) -> None:
-    if len(set(seeds)) < max(2, len(seeds)):
-        told = ", ".join(map(str, seeds))
-        raise UsageError(
-            f"the seed {told} is alone"
-            if len(seeds) == 1
-            else f"the seeds {told} are not several different ones",
-            why="the same seed gives the same model, and one score has no deviation",
-            fix="Give two or more, like 1,2,3; for one alone there is --seed",
-        )
+    return train_each(
+        recipe,
+        output,
+        seeds,
+        train=train_one,
+        check=lambda each, folder: check_folder(folder, each, **wish),
+        watch=watch,
+    )
 
 
 def _require_no_limit(recipe: Recipe) -> None:

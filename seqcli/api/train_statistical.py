@@ -7,6 +7,7 @@ import msgspec
 
 from seqcli.api.evaluate import score_lines
 from seqcli.api.phrase_system import PARTS, translator_of
+from seqcli.api.seeds import ScoreOfSeeds, Watch, train_each
 from seqcli.api.stage_folder import check_stage_folder, stage_folder
 from seqcli.api.statistical import available_cores
 from seqcli.api.statistical_text import (
@@ -25,6 +26,7 @@ from seqcli.bundle import (
     write_card,
     write_facts,
 )
+from seqcli.smt.ngram_model import NgramModel
 from seqcli.smt.phrase_files import PhraseSystem
 from seqcli.smt.phrase_training import PhraseTraining, TrainingLines
 from seqcli.smt.recipe import MOSES, SmtRecipe
@@ -71,6 +73,39 @@ def train_statistical(
         return _finish(training, system, test, reporter)
 
 
+def train_statistical_seeds(
+    recipe: SmtRecipe,
+    output: Path,
+    seeds: Sequence[int],
+    *,
+    watch: Watch | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    override: bool = False,
+    threads: int | None = None,
+) -> list[ScoreOfSeeds]:
+    """Train a system for each of `seeds`, one after the other; return the scores that all have.
+
+    Each is in its `folder_of_seed`. `watch` gives the reporter of each for as long as it is
+    trained; all else is as for `train_statistical`.
+    """
+    wish = {"resume": resume, "overwrite": overwrite, "override": override}
+
+    def train_one(each: SmtRecipe, folder: Path, reporter: Reporter) -> Facts:
+        return train_statistical(each, folder, reporter=reporter, threads=threads, **wish)
+
+    return train_each(
+        recipe,
+        output,
+        seeds,
+        train=train_one,
+        check=lambda each, folder: check_stage_folder(
+            folder, each, inputs=_inputs(each), others=PARTS, **wish
+        ),
+        watch=watch,
+    )
+
+
 def dry_run_statistical(
     recipe: SmtRecipe,
     output: Path | None = None,
@@ -102,7 +137,8 @@ def dry_run_statistical(
         "alignment": f"{alignment.model}, {alignment.symmetrization}",
         "phrases": f"up to {recipe.phrases.longest} words",
         "language model": f"order {recipe.language_model.order}, "
-        f"{len(lines.target) + len(lines.target_alone):,} lines",
+        f"{len(lines.target) + len(lines.target_alone):,} lines"
+        + (f", and of {recipe.num_classes} classes of words" if recipe.num_classes else ""),
         "tuning": f"{tuning.method} for {tuning.metric}, up to {tuning.rounds} rounds"
         if lines.dev_source
         else "none, as there is no validation text",
@@ -162,7 +198,7 @@ def _finish(
         vocabulary=system.fingerprint(),
         parameters=table.scores.size
         + table.reordering.size
-        + sum(system.model.language_model.sizes),
+        + sum(sum(model.sizes) for model in _language_models(system).values()),
         scores=scores,
         libraries=library_versions(),
     )
@@ -175,12 +211,22 @@ def _finish(
 def _description(system: PhraseSystem, stages: Stages) -> dict[str, str]:
     """What the system is made of, in words by name."""
     model = system.model
-    sizes = enumerate(model.language_model.sizes, start=1)
     return {
         "phrases": f"{len(model.table.pair_starts) - 1:,} source phrases with "
         f"{len(model.table.scores):,} translations",
         "vocabulary": f"{len(model.source_vocabulary):,} source and "
         f"{len(model.target_vocabulary):,} target words",
-        "n-grams": ", ".join(f"{size:,} of order {order}" for order, size in sizes),
+        **{
+            name: ", ".join(
+                f"{size:,} of order {order}" for order, size in enumerate(ngrams.sizes, 1)
+            )
+            for name, ngrams in _language_models(system).items()
+        },
         "training": ", ".join(f"{name} {spent:.1f} s" for name, spent in stages.seconds.items()),
     }
+
+
+def _language_models(system: PhraseSystem) -> dict[str, NgramModel]:
+    """By the name of what they are models of."""
+    words, classes = system.model.language_model, system.model.classes
+    return {"n-grams": words} | ({} if classes is None else {"n-grams of classes": classes.model})

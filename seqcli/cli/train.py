@@ -12,7 +12,7 @@ from seqcli.cli.conflicts import refuse_beside
 from seqcli.cli.file_pairs import FilePair
 from seqcli.cli.options import DeviceOption, QuietOption, ThreadsOption, VerboseOption
 from seqcli.cli.train_statistical import train_statistical
-from seqcli.cli.training_results import echo_plan, echo_test_scores
+from seqcli.cli.training_results import echo_plan, echo_scores_of_seeds, echo_test_scores
 from seqcli.errors import UsageError
 from seqcli.text.parallel import is_table
 from seqcli.training.launch import is_first
@@ -196,7 +196,8 @@ def train(
     given: dict[str, Any] = {"files": files, "seed": seed, "architecture": architecture}
     how: dict[str, Any] = {"resume": resume, "override": override, "overwrite": overwrite}
     how["threads"] = threads
-    idle = {"--max-time": max_time, "--seeds": seeds, "--tensorboard": tensorboard}
+    how["seeds"] = _numbers(seeds)
+    idle = {"--max-time": max_time, "--tensorboard": tensorboard}
     idle |= {"--source-vectors": source_vectors, "--target-vectors": target_vectors}
     idle |= {"--device": None if device == "auto" else device}
     given["assignments"] = assignments or []
@@ -207,14 +208,13 @@ def train(
     given["assignments"] = [*vectors, *_time_limit(max_time), *(assignments or [])]
     how["device"] = device
     display = _display(quiet=quiet, tensorboard=tensorboard)
-    _train_network(recipe_path, given, output, seeds, dry_run=dry_run, display=display, how=how)
+    _train_network(recipe_path, given, output, dry_run=dry_run, display=display, how=how)
 
 
 def _train_network(
     recipe_path: Path | None,
     given: Mapping[str, Any],
     output: Path | None,
-    seeds: str | None,
     *,
     dry_run: bool,
     display: Mapping[str, Any],
@@ -223,12 +223,12 @@ def _train_network(
     """Train by the recipe that is made of a file and what else is `given`, or show the plan."""
     from seqcli.experiment import resolve_recipe
 
-    _require_writable(output, _numbers(seeds))  # before the text is counted
+    _require_writable(output, how["seeds"])  # before the text is counted
     resolved = resolve_recipe(recipe_path, **given)
     if output is None or dry_run:
         _show_plan(resolved, output, quiet=display["quiet"], how=how)
     else:
-        _train(resolved, output, _numbers(seeds), display=display, how=how)
+        _train(resolved, output, display=display, how=how)
 
 
 def _show_plan(
@@ -246,7 +246,6 @@ def _show_plan(
 def _train(
     recipe: "Recipe",
     output: Path,
-    seeds: Sequence[int],
     *,
     display: Mapping[str, Any],
     how: Mapping[str, Any],
@@ -256,6 +255,8 @@ def _train(
     from seqcli.api.train_seeds import train_seeds
     from seqcli.cli.training_display import training_display
 
+    how = dict(how)
+    seeds = how.pop("seeds")
     if not seeds:
         with training_display(**display) as reporter:
             facts = api.train(recipe, output, reporter=reporter, **how)
@@ -267,13 +268,7 @@ def _train(
         curves = display["tensorboard"]
         return training_display(quiet=display["quiet"], tensorboard=curves and curves / folder.name)
 
-    scores = train_seeds(recipe, output, seeds, watch=watch, **how)
-    for score in scores:
-        values = ", ".join(f"{value:.2f}" for value in score.values)
-        typer.echo(
-            f"{score.set} {score.name} {score.mean:.2f} +/- {score.deviation:.2f} ({values})  "
-            f"{score.signature}"
-        )
+    echo_scores_of_seeds(train_seeds(recipe, output, seeds, watch=watch, **how))
 
 
 def _display(*, quiet: bool, tensorboard: Path | None) -> dict[str, Any]:
@@ -334,7 +329,7 @@ def _require_writable(output: Path | None, seeds: Sequence[int]) -> None:
     """Raise SeqcliError if a folder that is asked for cannot be made or written to."""
     if output is None:
         return
-    from seqcli.api.train_seeds import folder_of_seed
+    from seqcli.api.seeds import folder_of_seed
     from seqcli.api.training_folder import require_writable_folder
 
     for folder in [folder_of_seed(output, seed) for seed in seeds] or [output]:

@@ -1,15 +1,15 @@
 """What `seqcli train` does for the systems without a network."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqcli.cli.training_results import echo_plan, echo_test_scores
+from seqcli.cli.training_results import echo_plan, echo_scores_of_seeds, echo_test_scores
 from seqcli.errors import UsageError
 
 WHY_IDLE = {  # why options are for networks alone, or for those systems that take them
     "--max-time": "it is trained in minutes, and each stage is done whole",
-    "--seeds": "one system is trained at a time; where chance plays a part, give --seed",
+    "--seeds": "chance plays no part, or next to none",
     "--tensorboard": "it has no loss that falls step by step, so there is no curve to write",
     "--source-vectors": "it has no embeddings that vectors could start",
     "--target-vectors": "it has no embeddings that vectors could start",
@@ -20,7 +20,9 @@ WHY_IDLE = {  # why options are for networks alone, or for those systems that ta
 }
 
 if TYPE_CHECKING:
-    from seqcli.smt.recipe import StatisticalRecipe
+    from contextlib import AbstractContextManager
+
+    from seqcli.smt.recipe import SmtRecipe, StatisticalRecipe
     from seqcli.training.report import Reporter
 
 
@@ -36,6 +38,7 @@ def train_statistical(
     override: bool,
     overwrite: bool,
     threads: int | None,
+    seeds: Sequence[int],
 ) -> bool:
     """Train by a recipe, or say what would be trained; False if the recipe is one of a network.
 
@@ -48,12 +51,15 @@ def train_statistical(
     if recipe is None:
         return False
     if recipe.architecture != "smt":
-        idle = {**idle, "--resume": resume, "--override": override}
+        idle = {**idle, "--resume": resume, "--override": override, "--seeds": seeds or None}
     if recipe.architecture == "ngram":
         idle = {**idle, "--threads": threads}
     _refuse_idle(recipe.architecture, idle)
     how = {"resume": resume, "override": override, "overwrite": overwrite, "threads": threads}
-    _train(recipe, output, dry_run=dry_run, quiet=quiet, how=how)
+    if recipe.architecture == "smt" and seeds and output is not None:
+        _train_seeds(recipe, output, seeds, quiet=quiet, how=how)
+    else:
+        _train(recipe, output, dry_run=dry_run, quiet=quiet, how=how)
     return True
 
 
@@ -90,6 +96,19 @@ def _train(
             facts = train_ngram(recipe, output, reporter=reporter, overwrite=overwrite)
         reporter.message(f"wrote {output}")
     echo_test_scores(facts)
+
+
+def _train_seeds(
+    recipe: "SmtRecipe", output: Path, seeds: Sequence[int], *, quiet: bool, how: Mapping[str, Any]
+) -> None:
+    """Train a system for each seed; then print what these reach."""
+    from seqcli.api.train_statistical import train_statistical_seeds
+    from seqcli.cli.training_display import training_display
+
+    def watch(folder: Path) -> "AbstractContextManager[Reporter]":
+        return training_display(quiet=quiet)
+
+    echo_scores_of_seeds(train_statistical_seeds(recipe, output, seeds, watch=watch, **how))
 
 
 def _plan(

@@ -1,11 +1,12 @@
 """What `seqcli train` writes to standard output: a plan, or the scores on a test set."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:
+    from seqcli.api.seeds import ScoreOfSeeds
     from seqcli.bundle import Facts
 
 
@@ -20,3 +21,13 @@ def echo_test_scores(facts: "Facts") -> None:
     for score in facts.scores:
         if score.set == "test":
             typer.echo(f"test {score.name} {score.value:.2f}  {score.signature}")
+
+
+def echo_scores_of_seeds(scores: "Sequence[ScoreOfSeeds]") -> None:
+    """Write a line for each score: the mean, the deviation, and what each model reaches."""
+    for score in scores:
+        values = ", ".join(f"{value:.2f}" for value in score.values)
+        typer.echo(
+            f"{score.set} {score.name} {score.mean:.2f} +/- {score.deviation:.2f} ({values})  "
+            f"{score.signature}"
+        )

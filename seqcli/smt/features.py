@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 FEATURES: tuple[str, ...] = (
     "language_model",  # log probability of the sentence with its end
+    "class_language_model",  # the same of the classes of its words; 0 in a system without
     "word_penalty",  # target words
     "phrase_penalty",  # phrases
     "unknown_words",  # source words that are copied, as no phrase of that one word is known
@@ -27,7 +28,7 @@ FEATURES: tuple[str, ...] = (
     "discontinuous_to_next",
 )
 NUM_FEATURES = len(FEATURES)
-LANGUAGE_MODEL, WORDS, PHRASES, UNKNOWN, RARE = range(5)
+LANGUAGE_MODEL, CLASS_MODEL, WORDS, PHRASES, UNKNOWN, RARE = range(6)
 TRANSLATION = FEATURES.index("source_given_target")  # the first of four
 DISTORTION = FEATURES.index("distortion")
 FROM_PREVIOUS = FEATURES.index("monotone_from_previous")  # the first of three orientations
@@ -36,6 +37,7 @@ MONOTONE, SWAP, DISCONTINUOUS = range(3)
 
 START_WEIGHTS = {
     "language_model": 3.5,
+    "class_language_model": 1.5,
     "word_penalty": 5.5,
     "phrase_penalty": 1.2,
     "unknown_words": -0.5,

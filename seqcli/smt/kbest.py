@@ -8,6 +8,7 @@ import numpy as np
 from seqcli.smt.arrays import Floats, Ids, Places
 from seqcli.smt.coverage import Whole
 from seqcli.smt.features import (
+    CLASS_MODEL,
     DISTORTION,
     FROM_PREVIOUS,
     LANGUAGE_MODEL,
@@ -16,8 +17,8 @@ from seqcli.smt.features import (
     WORDS,
 )
 from seqcli.smt.kernel import kernel, leaf, part
+from seqcli.smt.language_models import LanguageModels, next_words
 from seqcli.smt.lattice import Lattice
-from seqcli.smt.ngram_model import NgramArrays, next_word
 from seqcli.smt.options import COPIED, Options
 from seqcli.smt.stack_decoder import orientation_between
 from seqcli.tokenizers.vocabulary import EOS, UNK
@@ -56,7 +57,7 @@ def _output_hash(options: Options, path: Ids) -> np.uint64:
 
 
 @kernel
-def step_features(options: Options, arrays: NgramArrays, begin_state: int, path: Ids) -> Floats:
+def step_features(options: Options, models: LanguageModels, begin_state: int, path: Ids) -> Floats:
     """The features of a derivation, given as its options in the order of the output.
 
     Returns a row for each option and one for the end of the sentence. An option is charged for the
@@ -75,15 +76,17 @@ def step_features(options: Options, arrays: NgramArrays, begin_state: int, path:
             place = TO_NEXT + orientation
             rows[step - 1, place] = options.features[path[step - 1], place]
         if step == len(path):
-            rows[step, LANGUAGE_MODEL] = next_word(arrays, state, np.int32(EOS))[0]
+            of_word, of_class, state = next_words(models, state, np.int32(EOS))
+            rows[step, LANGUAGE_MODEL], rows[step, CLASS_MODEL] = of_word, of_class
             break
         rows[step, WORDS:DISTORTION] = options.features[option, WORDS:DISTORTION]
         rows[step, DISTORTION] = -abs(begin - last_end)
         place = FROM_PREVIOUS + orientation
         rows[step, place] = options.features[option, place]
         for place in range(options.target_starts[option], options.target_starts[option + 1]):
-            log_probability, state = next_word(arrays, state, options.target_ids[place])
-            rows[step, LANGUAGE_MODEL] += log_probability
+            of_word, of_class, state = next_words(models, state, options.target_ids[place])
+            rows[step, LANGUAGE_MODEL] += of_word
+            rows[step, CLASS_MODEL] += of_class
         last_begin, last_end = begin, end
     return rows
 
@@ -92,7 +95,7 @@ def step_features(options: Options, arrays: NgramArrays, begin_state: int, path:
 def best_derivations(
     options: Options,
     lattice: Lattice,
-    arrays: NgramArrays,
+    models: LanguageModels,
     begin_state: int,
     count: int,
     distinct: bool,
@@ -106,7 +109,7 @@ def best_derivations(
     features = np.zeros((len(scores), NUM_FEATURES))
     for rank in range(len(scores)):
         path = paths[starts[rank] : starts[rank + 1]]
-        for row in step_features(options, arrays, begin_state, path):
+        for row in step_features(options, models, begin_state, path):
             features[rank] += row
     return Derivations(starts, paths, scores, features)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from seqcli.smt.arrays import Floats, Ids, Places
 from seqcli.smt.kernel import part
-from seqcli.smt.ngram_model import NgramArrays
+from seqcli.smt.language_models import LanguageModels
 from seqcli.smt.options import Bits, Options
 
 
@@ -14,8 +14,8 @@ class Problem(NamedTuple):
     """What is searched, and how far."""
 
     options: Options
-    arrays: NgramArrays
-    begin_state: int  # of the language model
+    models: LanguageModels
+    begin_state: int  # of the language models
     weights: Floats
     distortion_limit: int  # words that may be jumped over
     stack_size: int  # hypotheses of a stack that are gone on with
@@ -30,7 +30,7 @@ class Nodes(NamedTuple):
     low: Bits  # the source words covered
     high: Bits
     gap: Ids  # the first source word that is not covered
-    state: Places  # of the language model
+    state: Places  # of the language models
     option: Ids  # the last, or -1
     arc: Ids  # the newest arc into it, or -1
 

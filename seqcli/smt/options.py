@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from seqcli.smt.arrays import Floats, Ids, Places, Singles
 from seqcli.smt.coverage import Whole, bits_of
 from seqcli.smt.features import (
+    CLASS_MODEL,
     DISTORTION,
     FROM_PREVIOUS,
     LANGUAGE_MODEL,
@@ -20,7 +21,7 @@ from seqcli.smt.features import (
     WORDS,
 )
 from seqcli.smt.kernel import kernel, leaf, part
-from seqcli.smt.ngram_model import ROOT, NgramArrays, next_word
+from seqcli.smt.language_models import UNKNOWN_CONTEXT, LanguageModels, next_words
 from seqcli.smt.phrase_table import PhraseTable, find_phrases
 
 LONGEST_PHRASE = 7  # source words of a phrase
@@ -44,7 +45,7 @@ class Options(NamedTuple):
     pair: Places  # O: its place in the phrase table, or COPIED
     target_starts: Places  # O + 1
     target_ids: Ids
-    features: Floats  # O, NUM_FEATURES; the language model without the words before, no distortion
+    features: Floats  # O, NUM_FEATURES; the language models without the words before, no distortion
     score: Floats  # O: of the features that do not depend on the neighbours
     reordering: Floats  # O, 6: weighted; three orientations to the phrase before, three to the next
     to_next: Floats  # O: the best of the latter three
@@ -66,24 +67,26 @@ class _Choice(NamedTuple):
 
 
 @leaf
-def phrase_estimate(arrays: NgramArrays, ids: Ids) -> float:
-    """What the language model says of words whose context is not known yet."""
-    total, state = 0.0, np.int64(ROOT)
+def phrase_estimate(models: LanguageModels, ids: Ids) -> tuple[float, float]:
+    """What the language models say of words whose context is not known yet."""
+    of_words, of_classes, state = 0.0, 0.0, UNKNOWN_CONTEXT
     for word in ids:
-        log_probability, state = next_word(arrays, state, word)
-        total += log_probability
-    return total
+        of_word, of_class, state = next_words(models, state, word)
+        of_words += of_word
+        of_classes += of_class
+    return of_words, of_classes
 
 
 @leaf
 def _fill_features(
-    table: PhraseTable, arrays: NgramArrays, estimates: Singles, pair: int, features: Floats
+    table: PhraseTable, models: LanguageModels, estimates: Singles, pair: int, features: Floats
 ) -> None:
     """Write all features of a phrase pair but the distortion."""
     first, last = table.target_starts[pair], table.target_starts[pair + 1]
-    if np.isnan(estimates[pair]):
-        estimates[pair] = phrase_estimate(arrays, table.target_ids[first:last])
-    features[LANGUAGE_MODEL] = estimates[pair]
+    if np.isnan(estimates[pair, 1]):
+        of_words, of_classes = phrase_estimate(models, table.target_ids[first:last])
+        estimates[pair, 0], estimates[pair, 1] = of_words, of_classes
+    features[LANGUAGE_MODEL], features[CLASS_MODEL] = estimates[pair, 0], estimates[pair, 1]
     features[WORDS] = last - first
     features[PHRASES] = 1
     features[RARE] = table.scores[pair, 4]
@@ -129,7 +132,7 @@ def _rank(keys: Floats, first: int, last: int, limit: int, places: Ids | Places)
 @leaf
 def _best_pairs(
     table: PhraseTable,
-    arrays: NgramArrays,
+    models: LanguageModels,
     estimates: Singles,
     weights: Floats,
     phrase: int,
@@ -144,19 +147,19 @@ def _best_pairs(
     """
     first, last = table.pair_starts[phrase], table.pair_starts[phrase + 1]
     for index in range(last - first):
-        _fill_features(table, arrays, estimates, first + index, features[0])
+        _fill_features(table, models, estimates, first + index, features[0])
         keys[index] = _optimistic(weights, features[0])
     count = _rank(keys, 0, last - first, limit, pairs)
     for place in range(count):
         pairs[place] += first
-        _fill_features(table, arrays, estimates, pairs[place], features[place])
+        _fill_features(table, models, estimates, pairs[place], features[place])
     return count
 
 
 @kernel
 def find_options(
     table: PhraseTable,
-    arrays: NgramArrays,
+    models: LanguageModels,
     estimates: Singles,
     weights: Floats,
     ids: Ids,
@@ -167,22 +170,22 @@ def find_options(
 
     `ids` are the words in the source vocabulary, `copies` those in the target's. A word that no
     phrase of one word translates is copied. UNK in `copies` is a word the target does not know.
-    `estimates` keeps what the language model says of each pair from one sentence to the next: make
+    `estimates` keeps what the language models say of each pair from one sentence to the next: make
     it of NaN, as `no_estimates` does.
     """
-    choice = _choose(table, arrays, estimates, weights, ids, copies, limit)
+    choice = _choose(table, models, estimates, weights, ids, copies, limit)
     return _scored_options(weights, choice, _gather_targets(table, choice, copies))
 
 
 def no_estimates(table: PhraseTable) -> Singles:
-    """Room for the language model's view of each pair; threads may share it."""
-    return np.full(len(table.scores), np.nan, np.float32)
+    """Room for the language models' view of each pair; threads may share it."""
+    return np.full((len(table.scores), 2), np.nan, np.float32)
 
 
 @part
 def _choose(
     table: PhraseTable,
-    arrays: NgramArrays,
+    models: LanguageModels,
     estimates: Singles,
     weights: Floats,
     ids: Ids,
@@ -203,10 +206,10 @@ def _choose(
             if phrase != COPIED:
                 rows, pairs = features[count:], pair[count:]
                 count += _best_pairs(
-                    table, arrays, estimates, weights, phrase, limit, keys, rows, pairs
+                    table, models, estimates, weights, phrase, limit, keys, rows, pairs
                 )
             elif index == 0:
-                _fill_copy(arrays, copies[first : first + 1], features[count])
+                _fill_copy(models, copies[first : first + 1], features[count])
                 count += 1
             if count > before:
                 begin[before:count], end[before:count] = first, first + index + 1
@@ -236,8 +239,8 @@ def _phrases_at(table: PhraseTable, ids: Ids, limit: int) -> tuple[Places, Whole
 
 
 @leaf
-def _fill_copy(arrays: NgramArrays, word: Ids, features: Floats) -> None:
-    features[LANGUAGE_MODEL] = phrase_estimate(arrays, word)
+def _fill_copy(models: LanguageModels, word: Ids, features: Floats) -> None:
+    features[LANGUAGE_MODEL], features[CLASS_MODEL] = phrase_estimate(models, word)
     features[WORDS] = features[PHRASES] = features[UNKNOWN] = 1
 
 
@@ -284,6 +287,7 @@ def _scored_options(weights: Floats, choice: _Choice, targets: tuple[Places, Ids
     score, to_next, reordering = np.empty(count), np.empty(count), np.empty((count, 6))
     _weigh(weights, features, score, reordering, to_next)
     own = score + to_next + weights[LANGUAGE_MODEL] * features[:, LANGUAGE_MODEL]
+    own += weights[CLASS_MODEL] * features[:, CLASS_MODEL]
     order, looks = np.empty((3, count), np.int32), np.empty((3, count))
     keys = np.empty(count)
     classes = np.arange(count).astype(np.int32)

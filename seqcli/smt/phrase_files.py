@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcli.smt.arrays import broken
-from seqcli.smt.features import FEATURES
+from seqcli.smt.features import CLASS_MODEL, FEATURES
+from seqcli.smt.language_models import CLASS_NGRAMS, CLASSES, load_class_model
 from seqcli.smt.lexicon import LEXICON, load_lexicon
 from seqcli.smt.ngram_model import load_ngram_model
 from seqcli.smt.phrase_table import load_phrase_table
@@ -27,6 +28,8 @@ FILES = (  # all that a folder may have, but tokenizers that were learned
     *(f"vocabulary-{side}.txt" for side in SIDES),
     PHRASES,
     NGRAMS,
+    CLASSES,
+    CLASS_NGRAMS,
     WEIGHTS,
 )
 
@@ -56,8 +59,11 @@ def load_phrase_system(folder: Path) -> PhraseSystem:
             raise broken(folder, "its phrases are of another vocabulary")
     if ngrams.vocabulary_size != len(targets):
         raise broken(folder, "its n-grams are of another vocabulary")
+    weights, classes = load_weights(folder), None
+    if weights[CLASS_MODEL] or (folder / CLASSES).exists():
+        classes = load_class_model(folder, len(targets))
     return PhraseSystem(
-        PhraseModel(sources, targets, table, ngrams, load_weights(folder)),
+        PhraseModel(sources, targets, table, ngrams, weights, classes),
         load_words(folder, "source"),
         load_words(folder, "target"),
     )
@@ -93,11 +99,12 @@ def save_weights(folder: Path, weights: NDArray[np.float64]) -> None:
 
 
 def load_weights(folder: Path) -> NDArray[np.float64]:
-    """Read what `save_weights` wrote. Raises ModelError."""
+    """Read what `save_weights` wrote; older files have no model of classes. Raises ModelError."""
     try:
         weights = msgspec.json.decode((folder / WEIGHTS).read_bytes(), type=dict[str, float])
     except (OSError, ValueError, msgspec.MsgspecError) as error:
         raise broken(folder, f"{WEIGHTS} cannot be read: {error}") from error
+    weights.setdefault(FEATURES[CLASS_MODEL], 0.0)
     if set(weights) != set(FEATURES):
         raise broken(folder, f"{WEIGHTS} has other features than {', '.join(FEATURES)}")
     return np.array([weights[name] for name in FEATURES])

@@ -6,8 +6,8 @@ from seqcli.errors import ConfigError
 from seqcli.smt.arrays import Floats, Ids, Singles
 from seqcli.smt.kbest import Derivations, best_derivations
 from seqcli.smt.kernel import kernel
+from seqcli.smt.language_models import LanguageModels
 from seqcli.smt.lattice import Problem
-from seqcli.smt.ngram_model import NgramArrays
 from seqcli.smt.options import Options, find_options
 from seqcli.smt.phrase_table import PhraseTable
 from seqcli.smt.stack_decoder import search
@@ -29,7 +29,7 @@ class Limits(NamedTuple):
 @kernel
 def find_derivations(
     table: PhraseTable,
-    arrays: NgramArrays,
+    models: LanguageModels,
     estimates: Singles,
     begin_state: int,
     weights: Floats,
@@ -38,10 +38,10 @@ def find_derivations(
     copies: Ids,
 ) -> tuple[Options, Derivations]:
     """Translate a sentence of 1 to LONGEST_SENTENCE words; see `find_options` for its words."""
-    options = find_options(table, arrays, estimates, weights, ids, copies, limits.table_limit)
+    options = find_options(table, models, estimates, weights, ids, copies, limits.table_limit)
     problem = Problem(
         options,
-        arrays,
+        models,
         begin_state,
         weights,
         limits.distortion_limit,
@@ -50,7 +50,7 @@ def find_derivations(
     )
     lattice = search(problem)
     derivations = best_derivations(
-        options, lattice, arrays, begin_state, limits.num_best, limits.distinct
+        options, lattice, models, begin_state, limits.num_best, limits.distinct
     )
     return options, derivations
 

@@ -12,8 +12,15 @@ from numpy.typing import NDArray
 from seqcli.smt.alignment import align
 from seqcli.smt.arrays import load_arrays, save_arrays
 from seqcli.smt.corpus import Sentences, encode_sentences, learn_vocabulary
-from seqcli.smt.features import start_weights
+from seqcli.smt.features import CLASS_MODEL, start_weights
 from seqcli.smt.joint_units import join_units
+from seqcli.smt.language_models import (
+    ClassModel,
+    estimate_class_model,
+    load_class_model,
+    remove_class_model,
+    save_class_model,
+)
 from seqcli.smt.lexicon import LEXICON, learn_lexicon, save_lexicon
 from seqcli.smt.links import Links
 from seqcli.smt.ngram_estimation import estimate_ngram_model
@@ -92,9 +99,12 @@ class PhraseTraining:
         if self.recipe.joint_units:
             words, links = _in_units(words, links)
         save_vocabulary(self.output, "target", words.targets)
-        table, ngrams = self._table(words, links), self._ngrams(words)
+        table, (ngrams, classes) = self._table(words, links), self._language_models(words)
+        weights = start_weights()
+        if classes is None:
+            weights[CLASS_MODEL] = 0
         system = PhraseSystem(
-            PhraseModel(words.sources, words.targets, table, ngrams, start_weights()),
+            PhraseModel(words.sources, words.targets, table, ngrams, weights, classes),
             words.source_words,
             words.target_words,
         )
@@ -135,13 +145,18 @@ class PhraseTraining:
             load=lambda: load_phrase_table(self.output / PHRASES),
         )
 
-    def _ngrams(self, words: "_Words") -> NgramModel:
+    def _language_models(self, words: "_Words") -> tuple[NgramModel, ClassModel | None]:
+        recipe = self.recipe
+        config, num_classes = recipe.language_model, recipe.num_classes
         return self.stages.run(
             LANGUAGE_MODEL,
-            after=[ALIGNMENT if self.recipe.joint_units else WORDS],
-            settings=[self.recipe.language_model.order, self.recipe.joint_units],
+            after=[ALIGNMENT if recipe.joint_units else WORDS],
+            settings=[config.order, recipe.joint_units, num_classes, config.class_order],
             make=lambda: self._estimate(words),
-            load=lambda: load_ngram_model(self.output / NGRAMS),
+            load=lambda: (
+                load_ngram_model(self.output / NGRAMS),
+                load_class_model(self.output, len(words.targets)) if num_classes else None,
+            ),
         )
 
     def _weights(self, system: PhraseSystem) -> Weights:
@@ -203,11 +218,18 @@ class PhraseTraining:
         save_phrase_table(table, _made(self.output / PHRASES))
         return table
 
-    def _estimate(self, words: "_Words") -> NgramModel:
-        order = self.recipe.language_model.order
-        model = estimate_ngram_model(words.text, len(words.targets), order=order)
+    def _estimate(self, words: "_Words") -> tuple[NgramModel, ClassModel | None]:
+        config, num_words = self.recipe.language_model, len(words.targets)
+        model = estimate_ngram_model(words.text, num_words, order=config.order)
         save_ngram_model(model, _made(self.output / NGRAMS))
-        return model
+        if not self.recipe.num_classes:
+            remove_class_model(self.output)
+            return model, None
+        classes = estimate_class_model(
+            words.text, num_words, num_classes=self.recipe.num_classes, order=config.class_order
+        )
+        save_class_model(classes, self.output)
+        return model, classes
 
     def _tune(self, system: PhraseSystem) -> Weights:
         if not self.lines.dev_source:
@@ -228,6 +250,7 @@ class PhraseTraining:
             lambda weights: translator.nbest(sources, weights, config.num_best),
             list(map(words.split, self.lines.dev_target)),
             config,
+            start=system.model.weights,
             seed=self.recipe.seed,
             score=None if isinstance(words, PieceWords) else self._score_of(words),
             report=self._tell_round,

@@ -16,6 +16,7 @@ from seqcli.smt.coverage import LONGEST_SENTENCE
 from seqcli.smt.features import FEATURES, LANGUAGE_MODEL
 from seqcli.smt.joint_units import words_of
 from seqcli.smt.kbest import Derivations, step_features
+from seqcli.smt.language_models import ClassModel, joined
 from seqcli.smt.ngram_model import NgramModel
 from seqcli.smt.options import COPIED, Options, no_estimates
 from seqcli.smt.phrase_search import Limits, find_derivations, require_stack_size
@@ -72,6 +73,7 @@ class PhraseModel(NamedTuple):
     table: PhraseTable
     language_model: NgramModel
     weights: Floats  # in the order of FEATURES
+    classes: ClassModel | None = None  # of target words
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,7 @@ class PhraseTranslator:
         self._threads = threads
         self._copy_word = copy_word
         self._weights = np.array(model.weights, dtype=np.float64)
+        self._models, self._begin_state = joined(model.language_model, model.classes)
         self._estimates = no_estimates(model.table)
 
     def translate(self, lines: Iterable[str]) -> Iterator[Translation]:
@@ -159,8 +162,8 @@ class PhraseTranslator:
         source = self._source_words.split(line) if line.strip() else []
         steps, total = list[Step](), np.zeros(len(FEATURES))
         for part in self._search(source, self._weights, 1):
-            path, model = _path(part, 0), self._model.language_model
-            rows = step_features(part.options, model.arrays, model.begin_state, path)
+            path = _path(part, 0)
+            rows = step_features(part.options, self._models, self._begin_state, path)
             total += rows.sum(axis=0)
             steps += [
                 self._step(source, part, int(option), row)
@@ -228,9 +231,9 @@ class PhraseTranslator:
                 begin,
                 *find_derivations(
                     model.table,
-                    model.language_model.arrays,
+                    self._models,
                     self._estimates,
-                    model.language_model.begin_state,
+                    self._begin_state,
                     weights,
                     limits,
                     ids[begin:end],

@@ -17,6 +17,7 @@ from seqcli.tokenizers.base import KINDS
 
 Compounds = Literal["auto", "on", "off"]
 MOSES = "moses"  # the kind of tokenizer that is none of the others
+USUAL_CLASSES, MOST_CLASSES = 250, 2000  # of words
 
 
 class PairsConfig(Config):
@@ -98,11 +99,20 @@ class LanguageModelConfig(Config):
 
     order: int = 5  # the longest n-gram
     text: tuple[str, ...] = ()  # files of text in the target language, beside that of the pairs
+    classes: int | None = None  # of words, for a second model; 0: none; None: 250 of Moses' words
+    class_order: int = 6  # the longest n-gram of classes
 
     def __post_init__(self) -> None:
-        if not 1 <= self.order <= HIGHEST_ORDER:
+        for name in ("order", "class_order"):
+            if not 1 <= getattr(self, name) <= HIGHEST_ORDER:
+                raise ConfigError(
+                    f"language_model.{name} must be from 1 to {HIGHEST_ORDER}, "
+                    f"not {getattr(self, name)}"
+                )
+        if self.classes is not None and not 0 <= self.classes <= MOST_CLASSES:
             raise ConfigError(
-                f"language_model.order must be from 1 to {HIGHEST_ORDER}, not {self.order}"
+                f"language_model.classes must be from 0 to {MOST_CLASSES}, not {self.classes}",
+                why="pairs of classes are counted in a table",
             )
 
 
@@ -125,6 +135,14 @@ class SmtRecipe(Config):
     language_model: LanguageModelConfig = LanguageModelConfig()
     tuning: TuningConfig = TuningConfig()
     decoding: PhraseDecodingConfig = PhraseDecodingConfig()
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes of target words there are; 0 if no model of classes is wanted."""
+        if self.language_model.classes is not None:
+            return self.language_model.classes
+        is_of_words = (self.target_tokenizer or self.tokenizer).kind == MOSES
+        return USUAL_CLASSES if is_of_words and not self.joint_units else 0
 
     def __post_init__(self) -> None:
         require_seed(self.seed)

@@ -1,12 +1,12 @@
 """Phrase-based search with stacks (Koehn et al., 2003), pruned as in cube pruning (Chiang, 2007).
 
 A hypothesis is a node: which source words are covered, where the last phrase stood, and what the
-language model remembers. Nodes that cannot differ in anything to come are one node with several
+language models remember. Nodes that cannot differ in anything to come are one node with several
 arcs into it (recombination), so that the lattice holds all derivations that were found.
 
 The stack of nodes with so many words covered is filled from rows: a node and a span to translate
 next, with the options of the span best first. The row whose next option promises most is asked
-first, and only then is the language model, so that its look-ups are few. What depends on the
+first, and only then are the language models, so that its look-ups are few. What depends on the
 covered words and the span alone is reckoned once for all nodes that have covered the same.
 """
 
@@ -15,6 +15,7 @@ import numpy as np
 from seqcli.smt.arrays import Floats, Ids
 from seqcli.smt.coverage import Whole, first_gap, is_covered
 from seqcli.smt.features import (
+    CLASS_MODEL,
     DISCONTINUOUS,
     DISTORTION,
     LANGUAGE_MODEL,
@@ -22,6 +23,7 @@ from seqcli.smt.features import (
     SWAP,
 )
 from seqcli.smt.kernel import kernel, leaf
+from seqcli.smt.language_models import next_words
 from seqcli.smt.lattice import (
     Arcs,
     Lattice,
@@ -37,7 +39,6 @@ from seqcli.smt.lattice import (
     make_stacks,
     make_steps,
 )
-from seqcli.smt.ngram_model import next_word
 from seqcli.smt.options import LONGEST_PHRASE, Options
 from seqcli.tokenizers.vocabulary import EOS
 
@@ -213,11 +214,13 @@ def _extend(
     orientation = rows.orientation[row]
     option = options.order[orientation, rows.place[row]]
     score = rows.base[row] + options.score[option] + options.reordering[option, orientation]
-    state, language_model = nodes.state[node], 0.0
+    state, of_words, of_classes = nodes.state[node], 0.0, 0.0
     for place in range(options.target_starts[option], options.target_starts[option + 1]):
-        log_probability, state = next_word(problem.arrays, state, options.target_ids[place])
-        language_model += log_probability
-    nodes.score[new] = score + problem.weights[LANGUAGE_MODEL] * language_model
+        of_word, of_class, state = next_words(problem.models, state, options.target_ids[place])
+        of_words += of_word
+        of_classes += of_class
+    score += problem.weights[LANGUAGE_MODEL] * of_words
+    nodes.score[new] = score + problem.weights[CLASS_MODEL] * of_classes
     nodes.rest[new] = steps.rest[step] + options.to_next[option]
     nodes.gap[new], nodes.low[new], nodes.high[new] = (
         steps.gap[step],
@@ -348,8 +351,9 @@ def _finish(problem: Problem, nodes: Nodes, first: int, final: int, arcs: Arcs, 
         begin, end = _span_of(options, option)
         orientation = orientation_between(begin, end, length, length)
         score = nodes.score[node] + options.reordering[option, 3 + orientation]
-        log_probability, _ = next_word(problem.arrays, nodes.state[node], np.int32(EOS))
-        score += problem.weights[LANGUAGE_MODEL] * log_probability
+        of_word, of_class, _ = next_words(problem.models, nodes.state[node], np.int32(EOS))
+        score += problem.weights[LANGUAGE_MODEL] * of_word
+        score += problem.weights[CLASS_MODEL] * of_class
         _add_arc(nodes, final, arcs, arc, node, -1, score)
         arc += 1
     return arc

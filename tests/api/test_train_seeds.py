@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from seqcli.api.train_seeds import ScoreOfSeeds, folder_of_seed, train_seeds
+from seqcli.api.seeds import ScoreOfSeeds, folder_of_seed
+from seqcli.api.train_seeds import train_seeds
 from seqcli.bundle import read_facts
 from seqcli.cli.main import main
 from seqcli.errors import OutputError, SeqcliError, UsageError

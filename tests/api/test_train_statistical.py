@@ -1,3 +1,4 @@
+import json
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from seqcli.bundle import TRAINING, read_facts
 from seqcli.config import from_dict
 from seqcli.errors import ConfigError, DataError, ModelError, OutputError, UsageError
 from seqcli.smt import phrase_training
+from seqcli.smt.features import CLASS_MODEL
+from seqcli.smt.phrase_files import WEIGHTS
 from seqcli.smt.phrase_view import view_derivation
 from seqcli.smt.recipe import SmtRecipe
 from seqcli.tokenizers.vocabulary import SPACE
@@ -185,6 +188,28 @@ def test_text_of_the_target_alone_makes_the_language_model_larger(tmp_path: Path
     assert "zebra" in load_phrase_parts(str(tmp_path / "m"))[1].model.target_vocabulary
 
 
+def test_a_system_without_classes_is_one_whose_model_of_them_counts_nothing(tmp_path: Path) -> None:
+    """Also where one was trained there before, and in files that do not name the feature."""
+    folder = tmp_path / "m"
+    recipe = smt_recipe(tmp_path, valid=False)
+    train_statistical(recipe, folder)
+    with_classes = load_phrase_parts(str(folder))[1].model
+    assert with_classes.classes is not None
+    none = smt_recipe(tmp_path, valid=False, language_model={"classes": 0})
+    train_statistical(none, folder, resume=True, override=True)
+    without = load_phrase_parts(str(folder))[1].model
+    assert without.classes is None
+    assert without.weights[CLASS_MODEL] == 0
+    path = folder / WEIGHTS
+    weights = json.loads(path.read_bytes())
+    del weights["class_language_model"]
+    path.write_text(json.dumps(weights))
+    old = load_phrase_parts(str(folder))[1].model
+    assert old.weights.tolist() == without.weights.tolist()
+    for hypothesis in next(load_phrase_translator(str(folder)).translate(SOURCE[:1])).hypotheses:
+        assert dict(hypothesis.features)["class_language_model"] == 0
+
+
 def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
     recipe = smt_recipe(tmp_path)
     folder = tmp_path / "model"
@@ -259,6 +284,8 @@ def test_a_training_that_ends_before_any_stage_does_leaves_nothing(
         "words-target.json",
         "phrases/scores.npy",
         "ngrams/words.npy",
+        "classes/class_of.npy",
+        "class-ngrams/words.npy",
     ],
 )
 def test_a_broken_part_is_a_fault_of_the_model(name: str, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +87,25 @@ def test_an_option_without_effect_is_refused(
     assert fault in capsys.readouterr().err
 
 
+def test_a_system_of_each_seed_is_that_of_a_training_of_its_own(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = ["--train", *write_pairs(folder, "train", 60), "--valid"]
+    texts += [*write_pairs(folder, "valid", 10, 2), "--test", *write_pairs(folder, "test", 12, 3)]
+    arguments = ["train", "--arch", "smt", *texts, *QUICK, "-q", "-o"]
+    assert main([*arguments, str(tmp_path / "several"), "--seeds", "1,2"]) == 0
+    shown = capsys.readouterr().out
+    alone = []
+    for seed in ("1", "2"):
+        assert main([*arguments, str(tmp_path / seed), "--seed", seed]) == 0
+        (bleu,) = re.findall(r"test BLEU (\S+)", capsys.readouterr().out)
+        alone.append(float(bleu))
+        weights = (tmp_path / f"several-{seed}" / "weights.json").read_bytes()
+        assert weights == (tmp_path / seed / "weights.json").read_bytes()
+    mean = sum(alone) / 2
+    assert f"test BLEU {mean:.2f} +/- {abs(alone[0] - mean) * 2**0.5:.2f}" in shown
+
+
 @pytest.mark.parametrize(
     ("architecture", "arguments", "fault"),
     [
@@ -93,7 +113,8 @@ def test_an_option_without_effect_is_refused(
         ("smt", ["--device", "cpu"], "runs on the CPU alone"),
         ("smt", ["--max-time", "1h"], "each stage is done whole"),
         ("smt", ["--source-vectors", "v"], "--source-vectors has no effect"),
-        ("smt", ["--seeds", "1,2"], "--seeds has no effect"),
+        ("dictionary", ["--seeds", "1,2"], "--seeds has no effect"),
+        ("smt", ["--seeds", "1,1"], "not several different ones"),
         ("smt", ["--tensorboard", "t"], "--tensorboard has no effect"),
         ("smt", ["--set", "model.dropout=0.1"], "unknown key 'model'"),
         ("dictionary", ["--resume"], "--resume has no effect"),

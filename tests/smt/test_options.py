@@ -1,9 +1,11 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from seqcli.smt.features import FEATURES
-from seqcli.smt.ngram_model import ROOT
+from seqcli.smt.ngram_model import ROOT, NgramModel
 from seqcli.smt.options import (
     COPIED,
     LONGEST_PHRASE,
@@ -11,40 +13,50 @@ from seqcli.smt.options import (
     find_options,
     no_estimates,
 )
-from tests.smt.toy_phrases import FIRST_WORD, UNKNOWN_SOURCE, Toy, make_toy
+from tests.smt.toy_phrases import FIRST_WORD, UNKNOWN_SOURCE, Toy, make_toy, models_of
 
 SENTENCE = [FIRST_WORD, UNKNOWN_SOURCE, FIRST_WORD + 1, FIRST_WORD + 2, FIRST_WORD + 1, FIRST_WORD]
 WEIGHTS = np.random.default_rng(1).uniform(-0.3, 0.7, len(FEATURES))
-LANGUAGE_MODEL, DISTORTION = FEATURES.index("language_model"), FEATURES.index("distortion")
+LANGUAGE_MODEL, CLASS_MODEL, DISTORTION = map(
+    FEATURES.index, ("language_model", "class_language_model", "distortion")
+)
 
 
 def options_of(toy: Toy, limit: int = 20) -> Options:
     ids = np.array(SENTENCE, np.int32)
     return find_options(
-        toy.table, toy.model.arrays, no_estimates(toy.table), WEIGHTS, ids, ids, limit
+        toy.table, models_of(toy)[0], no_estimates(toy.table), WEIGHTS, ids, ids, limit
     )
+
+
+def after_nothing(model: NgramModel, words: Sequence[int]) -> float:
+    total, state = 0.0, ROOT
+    for word in words:
+        log_probability, state = model.next_word(state, word)
+        total += log_probability
+    return total
 
 
 def features_alone(toy: Toy, pair: int | None, word: int) -> list[float]:
     """What is known of an option before its neighbours are, by definition."""
     targets = (word,) if pair is None else toy.targets[pair]
-    language_model, state = 0.0, ROOT
-    for target in targets:
-        log_probability, state = toy.model.next_word(state, target)
-        language_model += log_probability
+    assert toy.classes is not None
+    classes = [int(toy.classes.class_of[target]) for target in targets]
+    language_models = [after_nothing(toy.model, targets), after_nothing(toy.classes.model, classes)]
     if pair is None:
-        return [language_model, 1, 1, 1, *[0.0] * 12]
+        return [*language_models, 1, 1, 1, *[0.0] * 12]
     *probabilities, rare = toy.table.scores[pair].tolist()
     reordering = toy.table.reordering[pair].tolist()
-    return [language_model, len(targets), 1, 0, rare, *probabilities, 0, *reordering]
+    return [*language_models, len(targets), 1, 0, rare, *probabilities, 0, *reordering]
 
 
 def looks_of(options: Options, orientation: int | None = None) -> NDArray[np.float64]:
     """What options may bring, with an orientation to the phrase before or the best of the three."""
     before = options.reordering[:, :3]
     from_previous = before.max(axis=1) if orientation is None else before[:, orientation]
-    language_model = WEIGHTS[LANGUAGE_MODEL] * options.features[:, LANGUAGE_MODEL]
-    return options.score + language_model + from_previous + options.reordering[:, 3:].max(axis=1)
+    both = [LANGUAGE_MODEL, CLASS_MODEL]
+    language_models = options.features[:, both] @ WEIGHTS[both]
+    return options.score + language_models + from_previous + options.reordering[:, 3:].max(axis=1)
 
 
 def test_each_span_has_all_its_options_and_unknown_words_are_copied() -> None:
@@ -140,10 +152,10 @@ def test_options_are_of_a_class_where_they_score_the_next_phrase_alike() -> None
 def test_what_is_remembered_of_the_language_model_changes_no_option() -> None:
     toy, ids = make_toy(8), np.array(SENTENCE, np.int32)
     estimates = no_estimates(toy.table)
-    arguments = (toy.table, toy.model.arrays, estimates, WEIGHTS, ids, ids, 20)
+    arguments = (toy.table, models_of(toy)[0], estimates, WEIGHTS, ids, ids, 20)
     first, again = find_options(*arguments), find_options(*arguments)
     used = set(first.pair.tolist()) - {COPIED}
-    assert set(np.flatnonzero(~np.isnan(estimates)).tolist()) == used
+    assert set(np.flatnonzero(~np.isnan(estimates).any(1)).tolist()) == used
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -153,7 +165,7 @@ def test_words_of_a_sentence_beyond_64_have_bits_of_their_own() -> None:
     ids = np.full(128, FIRST_WORD, np.int32)
     weights = np.ones(len(FEATURES))
     estimates = no_estimates(toy.table)
-    options = find_options(toy.table, toy.model.arrays, estimates, weights, ids, ids, 1)
+    options = find_options(toy.table, models_of(toy)[0], estimates, weights, ids, ids, 1)
     bits = {}
     for span, first in enumerate(options.starts[:-1]):
         both = (int(options.high[span]) << 64) | int(options.low[span])

@@ -42,7 +42,7 @@ def make_translator(
         Vocabulary([*SPECIAL_PIECES, *words]) for words in (WORDS, ["A", "B", "C", "D", "x"])
     )
     return PhraseTranslator(
-        PhraseModel(source, target, toy.table, toy.model, start_weights()),
+        PhraseModel(source, target, toy.table, toy.model, start_weights(), toy.classes),
         PhraseDecodingConfig(**config),
         source_words=Spaces(),
         target_words=Spaces(),
@@ -136,7 +136,7 @@ def test_a_derivation_tells_how_the_best_translation_came_about() -> None:
         assert step.is_copied == (step.source in {("?",), ("x",)})
     for name in FEATURES:
         of_steps = sum(step.features[name] for step in derivation.steps)
-        ends = ("language_model",)
+        ends = ("language_model", "class_language_model")
         assert name in ends or of_steps == pytest.approx(derivation.features[name])
     assert make_translator().derive(" ").steps == ()
 

@@ -1,7 +1,7 @@
 """Small random phrase tables, language models and sentences, and all there is to find in them."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from seqcli.smt.features import FEATURES
 from seqcli.smt.kbest import Derivations, best_derivations
+from seqcli.smt.language_models import ClassModel, LanguageModels, joined
 from seqcli.smt.lattice import Lattice, Problem
 from seqcli.smt.ngram_model import NgramModel
 from seqcli.smt.options import Options, find_options, no_estimates
@@ -32,6 +33,7 @@ Derivation = tuple[tuple[int, int, int | None], ...]  # begin, end, pair (None: 
 class Toy(NamedTuple):
     table: PhraseTable
     model: NgramModel
+    classes: ClassModel | None
     phrases: dict[tuple[int, ...], list[int]]  # the pairs of a source phrase
     targets: list[tuple[int, ...]]
 
@@ -79,7 +81,12 @@ def make_toy(seed: int, *, order: int = 3) -> Toy:
     numbers = itertools.count()
     pairs = {source: [next(numbers) for _ in targets] for source, targets in phrases.items()}
     flat = [target for targets in phrases.values() for target in targets]
-    return Toy(table, make_model(random, order), pairs, flat)
+    model = make_model(random, order)
+    class_of = random.integers(0, 3, TARGET_WORDS).astype(np.int32)
+    class_of += FIRST_WORD
+    class_of[: UNK + 1] = np.arange(UNK + 1)
+    classes = ClassModel(class_of, make_model(random, order + 1))
+    return Toy(table, model, classes, pairs, flat)
 
 
 def make_model(random: np.random.Generator, order: int) -> NgramModel:
@@ -130,16 +137,25 @@ def output_of(toy: Toy, derivation: Derivation, copies: list[int]) -> tuple[int,
     )
 
 
+def log_probability(model: NgramModel, words: Iterable[int]) -> float:
+    state, total = model.begin_state, 0.0
+    for word in words:
+        of_word, state = model.next_word(state, word)
+        total += of_word
+    return total
+
+
 def features_of(
     toy: Toy, derivation: Derivation, length: int, copies: list[int]
 ) -> NDArray[np.float64]:
     """The features by their definitions."""
     found = dict.fromkeys(FEATURES, 0.0)
-    state = toy.model.begin_state
-    for word in (*output_of(toy, derivation, copies), EOS):
-        log_probability, state = toy.model.next_word(state, word)
-        found["language_model"] += log_probability
-        found["word_penalty"] += word != EOS
+    words = (*output_of(toy, derivation, copies), EOS)
+    found["language_model"] = log_probability(toy.model, words)
+    if toy.classes is not None:
+        classes = toy.classes.class_of[list(words)].tolist()
+        found["class_language_model"] = log_probability(toy.classes.model, classes)
+    found["word_penalty"] = len(words) - 1
     spans = [(0, 0), *((begin, end) for begin, end, _ in derivation), (length, length)]
     pairs = [None, *(pair for *_, pair in derivation), None]
     for place, (last, here) in enumerate(itertools.pairwise(spans)):
@@ -166,13 +182,13 @@ def run_search(
     toy: Toy, ids: list[int], weights: NDArray[np.float64], *, distortion_limit: int, size: int
 ) -> tuple[Options, Lattice]:
     array = np.array(ids, np.int32)
-    options = find_options(
-        toy.table, toy.model.arrays, no_estimates(toy.table), weights, array, array, 20
-    )
-    begin = toy.model.begin_state
-    return options, search(
-        Problem(options, toy.model.arrays, begin, weights, distortion_limit, size, size)
-    )
+    models, begin = models_of(toy)
+    options = find_options(toy.table, models, no_estimates(toy.table), weights, array, array, 20)
+    return options, search(Problem(options, models, begin, weights, distortion_limit, size, size))
+
+
+def models_of(toy: Toy) -> tuple[LanguageModels, int]:
+    return joined(toy.model, toy.classes)
 
 
 def decode(
@@ -186,10 +202,7 @@ def decode(
     distinct: bool = False,
 ) -> tuple[Options, Derivations]:
     options, lattice = run_search(toy, ids, weights, distortion_limit=distortion_limit, size=size)
-    model = toy.model
-    return options, best_derivations(
-        options, lattice, model.arrays, model.begin_state, count, distinct
-    )
+    return options, best_derivations(options, lattice, *models_of(toy), count, distinct)
 
 
 def path_of(options: Options, derivations: Derivations, rank: int) -> Derivation:
