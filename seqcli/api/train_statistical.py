@@ -87,7 +87,7 @@ def train_statistical_seeds(
     """Train a system for each of `seeds`, one after the other; return the scores that all have.
 
     Each is in its `folder_of_seed`. `watch` gives the reporter of each for as long as it is
-    trained; all else is as for `train_statistical`.
+    trained; all else is as for `train_statistical`. Raises UsageError where seeds are not several.
     """
     wish = {"resume": resume, "overwrite": overwrite, "override": override}
 
@@ -139,7 +139,7 @@ def dry_run_statistical(
         "language model": f"order {recipe.language_model.order}, "
         f"{len(lines.target) + len(lines.target_alone):,} lines"
         + (f", and of {recipe.num_classes} classes of words" if recipe.num_classes else ""),
-        "tuning": f"{tuning.method} for {tuning.metric}, up to {tuning.rounds} rounds"
+        "tuning": f"{tuning.method} for {tuning.metric}, {tuning.rounds} rounds"
         if lines.dev_source
         else "none, as there is no validation text",
         "threads": str(threads or available_cores()),

@@ -160,7 +160,7 @@ def _describe_stack(placed: PlacedStack, device_type: str) -> StackDescription:
         reads=tuple(stack.wiring.input_size(depth) for depth in range(num_layers)),
         gives=stack.output_size,
         kernel=kernel,
-        reason=by_steps or _reason_for(kernel, layer, config),
+        reason=by_steps or _reason_for(kernel, device_type, layer, config),
     )
 
 
@@ -172,12 +172,14 @@ def _name_wiring(stack: Stack, kind: str) -> str:
     return kind if isinstance(wiring, DenseWiring) and len(depths) > 1 else "plain"
 
 
-def _reason_for(kernel: str, layer: RecurrentLayer, config: StackConfig) -> str:
+def _reason_for(kernel: str, device_type: str, layer: RecurrentLayer, config: StackConfig) -> str:
     """Say why a layer has no faster kernel than this one; nothing where it is the fastest."""
     if kernel == STEPS:
         if isinstance(layer, TorchLayer):
             return f"state dropout leaves the fast kernels ({config.section}.state_dropout)"
         return f"{config.cell} has no kernel for whole sequences"
+    if kernel == "lstm_sequence" and device_type == "cuda":
+        return f"state dropout leaves cuDNN ({config.section}.state_dropout)"
     return ""
 
 

@@ -56,7 +56,9 @@ def train_statistical(
         idle = {**idle, "--threads": threads}
     _refuse_idle(recipe.architecture, idle)
     how = {"resume": resume, "override": override, "overwrite": overwrite, "threads": threads}
-    if recipe.architecture == "smt" and seeds and output is not None:
+    if (
+        recipe.architecture == "smt" and seeds and output is not None
+    ):  # seeds and a dry run are refused
         _train_seeds(recipe, output, seeds, quiet=quiet, how=how)
     else:
         _train(recipe, output, dry_run=dry_run, quiet=quiet, how=how)

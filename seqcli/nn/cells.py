@@ -3,10 +3,10 @@
 A cell says how one step goes: what it takes from the input, its gates, its new state. From the same
 equations a layer can be run step by step (with dropout of its states, or to look at its gates); the
 cells that torch has run whole sequences in torch's kernels: oneDNN's on the CPU, cuDNN's on CUDA.
-The LSTM has one of our own for training on the CPU, which drops states too.
+The LSTM has one operation of our own for training, on the CPU and wherever states are dropped.
 
-For the kernels sequences are padded, never packed: packed ones miss oneDNN's and some of cuDNN's
-fast kernels. The loop over steps passes over padding.
+For torch's kernels sequences are padded, never packed: packed ones miss oneDNN's and some of
+cuDNN's fast kernels. Our own operation and the loop over steps pass over padding.
 """
 
 from abc import abstractmethod
@@ -38,7 +38,7 @@ FIRST_CELL_GAIN = 0.3  # of the cell that is read out
 
 
 class TorchLayer(RecurrentLayer):
-    """A layer that torch has a kernel for, which it runs through unless states are dropped."""
+    """A layer that torch has a kernel for, which drops no states."""
 
     @property
     @abstractmethod

@@ -51,8 +51,8 @@ class _Sequence(torch.autograd.Function):
         sizes: list[int],
     ) -> tuple[Tensor, Tensor]:
         sums_NG = torch.addmm(bias_G, inputs_NE, weight_GE.T)
-        read_NH, tanh_NH, hidden_NH = sums_NG.new_empty(3, len(sums_NG), hidden_BH.shape[1])
-        cells_NH = cell_BH.new_empty(hidden_NH.shape)
+        read_NH, tanh_NH = sums_NG.new_empty(2, len(sums_NG), hidden_BH.shape[1])
+        hidden_NH, cells_NH = torch.empty_like(read_NH), cell_BH.new_empty(read_NH.shape)
         weight_HG = weight_GH.T
         first_BH = cell_BH
         for gates, sums_BG, read_BH, tanh_BH, new_hidden_BH, new_cell_BH in zip(
@@ -87,10 +87,11 @@ class _Sequence(torch.autograd.Function):
         of_sums_NG, of_bias_G, of_hidden_BH, of_cell_BH = _retrace(
             ctx.sizes, weight_GH, mask_BH, kept, *outer
         )
+        needs_inputs, needs_weight_GE, needs_weight_GH, *_ = ctx.needs_input_grad
         return (
-            of_sums_NG @ weight_GE,
-            of_sums_NG.T @ inputs_NE,
-            of_sums_NG.T @ read_NH,
+            of_sums_NG @ weight_GE if needs_inputs else None,
+            of_sums_NG.T @ inputs_NE if needs_weight_GE else None,
+            of_sums_NG.T @ read_NH if needs_weight_GH else None,
             of_bias_G.to(inputs_NE.dtype),
             of_hidden_BH.to(inputs_NE.dtype),
             of_cell_BH,

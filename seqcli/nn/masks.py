@@ -24,7 +24,7 @@ class Reading:
 
     @cached_property
     def packing(self) -> Packing:
-        """The order of the steps of layers that run step by step; made once for all layers."""
+        """The order of steps of layers that pass over padding; made once for all layers."""
         return packing_of(self.mask_BS)
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seqcli.errors import OutputError
 from seqcli.smt.arrays import Ids, broken, load_arrays, save_arrays
 from seqcli.smt.corpus import Sentences
 from seqcli.smt.kernel import open_leaf
@@ -92,9 +93,13 @@ def save_class_model(model: ClassModel, folder: Path) -> None:
 
 
 def remove_class_model(folder: Path) -> None:
-    """Remove what a training with other settings has left there."""
-    for name in (CLASSES, CLASS_NGRAMS):
-        shutil.rmtree(folder / name, ignore_errors=True)
+    """Remove what a training with other settings has left there. Raises OutputError."""
+    for path in (folder / CLASSES, folder / CLASS_NGRAMS):
+        try:
+            if path.exists():
+                shutil.rmtree(path)
+        except OSError as error:
+            raise OutputError(f"cannot remove {path}: {error.strerror}") from error
 
 
 def load_class_model(folder: Path, num_words: int) -> ClassModel:

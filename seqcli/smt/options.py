@@ -83,10 +83,12 @@ def _fill_features(
 ) -> None:
     """Write all features of a phrase pair but the distortion."""
     first, last = table.target_starts[pair], table.target_starts[pair + 1]
-    if np.isnan(estimates[pair, 1]):
-        of_words, of_classes = phrase_estimate(models, table.target_ids[first:last])
+    of_words, of_classes = estimates[pair, 0], estimates[pair, 1]
+    if np.isnan(of_words) or np.isnan(of_classes):  # another thread may have written one of them
+        both = phrase_estimate(models, table.target_ids[first:last])
+        of_words, of_classes = np.float32(both[0]), np.float32(both[1])
         estimates[pair, 0], estimates[pair, 1] = of_words, of_classes
-    features[LANGUAGE_MODEL], features[CLASS_MODEL] = estimates[pair, 0], estimates[pair, 1]
+    features[LANGUAGE_MODEL], features[CLASS_MODEL] = of_words, of_classes
     features[WORDS] = last - first
     features[PHRASES] = 1
     features[RARE] = table.scores[pair, 4]

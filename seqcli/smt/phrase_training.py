@@ -151,7 +151,11 @@ class PhraseTraining:
         return self.stages.run(
             LANGUAGE_MODEL,
             after=[ALIGNMENT if recipe.joint_units else WORDS],
-            settings=[config.order, recipe.joint_units, num_classes, config.class_order],
+            settings=[
+                config.order,
+                recipe.joint_units,
+                [num_classes, config.class_order] if num_classes else [],
+            ],
             make=lambda: self._estimate(words),
             load=lambda: (
                 load_ngram_model(self.output / NGRAMS),

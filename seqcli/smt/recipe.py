@@ -17,7 +17,7 @@ from seqcli.tokenizers.base import KINDS
 
 Compounds = Literal["auto", "on", "off"]
 MOSES = "moses"  # the kind of tokenizer that is none of the others
-USUAL_CLASSES, MOST_CLASSES = 250, 2000  # of words
+USUAL_CLASSES, MOST_CLASSES = 250, 1000  # of words
 
 
 class PairsConfig(Config):
@@ -112,7 +112,7 @@ class LanguageModelConfig(Config):
         if self.classes is not None and not 0 <= self.classes <= MOST_CLASSES:
             raise ConfigError(
                 f"language_model.classes must be from 0 to {MOST_CLASSES}, not {self.classes}",
-                why="pairs of classes are counted in a table",
+                why="each word is tried in each class, time after time",
             )
 
 

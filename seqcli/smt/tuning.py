@@ -70,9 +70,9 @@ def tune(
 ) -> Tuned:
     """Tune the weights of `translate`, which gives a list for each of the references.
 
-    The first round is made with the weights of the `start`.
-    References are tokens. Rounds are compared by `score` of the first outputs, by the metric
-    itself if it is None. `report` hears of each round. Equal seeds give equal weights.
+    References are tokens. The first round is made with the weights of the `start`. Rounds are
+    compared by `score` of the first outputs, by the metric itself if it is None. `report` hears of
+    each round. Equal seeds give equal weights.
     """
     metric = METRICS[config.metric]
     pool = CandidatePool(references, metric)

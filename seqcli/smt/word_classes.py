@@ -4,6 +4,8 @@ A word is moved from class to class as long as that makes the text more probable
 model of classes (Martin et al., 1998): words that come before and after the same classes meet.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from seqcli.smt.arrays import Floats, Ids, Places
@@ -14,6 +16,7 @@ from seqcli.tokenizers.vocabulary import UNK
 FIRST_CLASS = UNK + 1  # the special pieces stay what they are
 PASSES = 8  # over all words, at most
 BETWEEN = 0  # the class of the bounds of sentences
+CHANCE = 1e-12  # of a gain: less is an error of rounding
 
 
 def learn_classes(sentences: Sentences, num_words: int, num_classes: int) -> Ids:
@@ -50,9 +53,25 @@ def _bigrams(sentences: Sentences) -> tuple[Places, Places]:
     return np.append(BETWEEN, bounded), np.append(bounded, BETWEEN)
 
 
+class _Counts(NamedTuple):
+    """What a bigram model of classes counts, and the room for what stands beside one word."""
+
+    pairs: Floats  # C, C: neighbours, the left class first
+    totals: Floats  # C
+    after: Floats  # C: classes after the word, the word itself left out
+    before: Floats  # C
+    found_after: Places  # those of them that are there, in any order
+    found_before: Places
+
+
 @leaf
 def _information(count: float) -> float:
     return count * np.log(count) if count > 0 else 0.0
+
+
+@leaf
+def _more(known: float, new: float) -> float:
+    return _information(known + new) - _information(known)
 
 
 @leaf
@@ -71,6 +90,45 @@ def _count_neighbours(
     return num_found
 
 
+@leaf
+def _shift(counts: _Counts, to: int, sign: int, occurrences: int, alone: float) -> None:
+    """Add the word to the counts of a class, or take it out."""
+    for other in range(len(counts.totals)):
+        counts.pairs[to, other] += sign * counts.after[other]
+        counts.pairs[other, to] += sign * counts.before[other]
+    counts.pairs[to, to] += sign * alone
+    counts.totals[to] += sign * occurrences
+
+
+@leaf
+def _gain(
+    counts: _Counts, new: int, occurrences: int, alone: float, num_after: int, num_before: int
+) -> float:
+    """How much more probable the text gets if the word, which is in no class, comes into one."""
+    inside = counts.after[new] + counts.before[new] + alone
+    gain = _more(counts.pairs[new, new], inside) - 2 * _more(counts.totals[new], occurrences)
+    for other in counts.found_after[:num_after]:
+        if other != new:
+            gain += _more(counts.pairs[new, other], counts.after[other])
+    for other in counts.found_before[:num_before]:
+        if other != new:
+            gain += _more(counts.pairs[other, new], counts.before[other])
+    return gain
+
+
+@leaf
+def _best_class(
+    counts: _Counts, old: int, occurrences: int, alone: float, num_after: int, num_before: int
+) -> int:
+    """The class that suits the word best: the old one unless another is clearly better."""
+    best, most = old, _gain(counts, old, occurrences, alone, num_after, num_before)
+    for new in range(FIRST_CLASS, len(counts.totals)):
+        gain = _gain(counts, new, occurrences, alone, num_after, num_before)
+        if gain > most + CHANCE * max(1.0, abs(most)):
+            best, most = new, gain
+    return best
+
+
 @kernel
 def _exchange(
     classes: Places,
@@ -85,62 +143,26 @@ def _exchange(
 
     `nexts` are the words after each occurrence of each word, `lasts` those before.
     """
-    pairs, totals = np.zeros((num_classes, num_classes)), np.zeros(num_classes)
+    room, found = np.zeros((3, num_classes)), np.empty((2, num_classes), np.int64)
+    pairs = np.zeros((num_classes, num_classes))
+    counts = _Counts(pairs, room[0], room[1], room[2], found[0], found[1])
     for word in range(len(classes)):
         for place in range(next_starts[word], next_starts[word + 1]):
-            pairs[classes[word], classes[nexts[place]]] += 1
-            totals[classes[nexts[place]]] += 1
-    after, before = np.zeros(num_classes), np.zeros(num_classes)
-    found_after, found_before = np.empty(num_classes, np.int64), np.empty(num_classes, np.int64)
+            counts.pairs[classes[word], classes[nexts[place]]] += 1
+            counts.totals[classes[nexts[place]]] += 1
     for _ in range(PASSES):
         moved = False
         for word in order:
-            num_after = _count_neighbours(word, classes, nexts, next_starts, after, found_after)
-            num_before = _count_neighbours(word, classes, lasts, last_starts, before, found_before)
-            count = last_starts[word + 1] - last_starts[word]
-            alone = next_starts[word + 1] - next_starts[word] - after.sum()  # beside itself
+            room[1:] = 0
+            num_after = _count_neighbours(word, classes, nexts, next_starts, room[1], found[0])
+            num_before = _count_neighbours(word, classes, lasts, last_starts, room[2], found[1])
+            occurrences = last_starts[word + 1] - last_starts[word]
+            alone = next_starts[word + 1] - next_starts[word] - room[1].sum()  # beside itself
             old = classes[word]
-            _shift(pairs, totals, old, -1, count, alone, after, before)
-            best, most = old, -np.inf
-            for new in range(FIRST_CLASS, num_classes):
-                gain = 2 * (_information(totals[new]) - _information(totals[new] + count))
-                own = pairs[new, new]
-                gain += _information(own + after[new] + before[new] + alone) - _information(own)
-                for place in range(num_after):
-                    other = found_after[place]
-                    if other != new:
-                        known = pairs[new, other]
-                        gain += _information(known + after[other]) - _information(known)
-                for place in range(num_before):
-                    other = found_before[place]
-                    if other != new:
-                        known = pairs[other, new]
-                        gain += _information(known + before[other]) - _information(known)
-                if gain > most + 1e-9:
-                    best, most = new, gain
-            _shift(pairs, totals, best, 1, count, alone, after, before)
-            classes[word] = best
-            moved = moved or best != old
-            after[:] = 0
-            before[:] = 0
+            _shift(counts, old, -1, occurrences, alone)
+            new = _best_class(counts, old, occurrences, alone, num_after, num_before)
+            _shift(counts, new, 1, occurrences, alone)
+            classes[word] = new
+            moved = moved or new != old
         if not moved:
             break
-
-
-@leaf
-def _shift(
-    pairs: Floats,
-    totals: Floats,
-    to: int,
-    sign: int,
-    count: int,
-    alone: float,
-    after: Floats,
-    before: Floats,
-) -> None:
-    """Add a word to the counts of a class, or take it out."""
-    for other in range(len(totals)):
-        pairs[to, other] += sign * after[other]
-        pairs[other, to] += sign * before[other]
-    pairs[to, to] += sign * alone
-    totals[to] += sign * count

@@ -3,7 +3,7 @@
 import ctypes
 import os
 
-KERNELS_KEPT = 16
+KERNELS_KEPT = 64  # the steps of a batch of many lengths have as many shapes
 KERNEL_CACHES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY")
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # names of glibc's mallopt(3)
 

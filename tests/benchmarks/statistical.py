@@ -66,7 +66,7 @@ class _Bench:
         ]
 
     def translating(self) -> list[Result]:
-        once, often = self._folder / "one.de", self._folder / "often.source"
+        once, often = self._folder / "one.de", self._folder / "often.de"
         lines = list(read_lines(self._folder / "test.de"))
         _write(once, lines[:1])
         _write(often, lines * REPEATS)

@@ -1,7 +1,5 @@
 """What the layers of every cell keep to: the fast path, the loop and single steps are one."""
 
-from collections.abc import Callable
-
 import pytest
 import torch
 from torch import Tensor
@@ -11,6 +9,7 @@ from seqcli.nn.cells import CELLS, RecurrentLayer, State
 from seqcli.nn.masks import Reading
 from tests.nn.outcomes import assert_reached, outcome
 from tests.nn.padding import mask_of
+from tests.nn.ways import LOOP, WAYS, running
 
 INPUT, HIDDEN, STEPS = 5, 4, 6
 LENGTHS = [6, 1, 4]
@@ -54,22 +53,19 @@ def by_steps(
 
 @each_cell
 @each_reading
-def test_the_kernel_is_the_loop_in_values_and_gradients(name: str, reading: Reading | None) -> None:
+def test_all_ways_give_the_same_values_and_gradients(name: str, reading: Reading | None) -> None:
     layer = build(name)
     inputs_BSE, state = random_inputs(), random_state(layer)
     leaves = [inputs_BSE, *state, *layer.parameters()]
     outcomes = []
-    for run in (layer.forward, by_loop(layer)):
-        states_BSH, last = run(inputs_BSE, state, reading)
+    for way in WAYS:
+        with running(layer, way) as run:
+            states_BSH, last = run(inputs_BSE, state, reading)
         real_BSH = states_BSH if reading is None else states_BSH[reading.mask_BS]
         told = reading is None or reading.with_state  # else the last state is meaningless
         outcomes.append(outcome([real_BSH, *(last if told else ())], leaves))
-    torch.testing.assert_close(*outcomes)
-
-
-def by_loop(layer: RecurrentLayer) -> Callable[..., tuple[Tensor, State]]:
-    """The loop over steps, also of layers that have a kernel."""
-    return RecurrentLayer.forward.__get__(layer)
+    for found in outcomes[1:]:
+        torch.testing.assert_close(found, outcomes[0])
 
 
 @each_cell
@@ -106,7 +102,8 @@ def test_the_gradient_of_the_loop_is_that_by_differences(name: str) -> None:
 
     # the parameters are arguments only so that gradcheck moves them
     def run(inputs_BSE: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
-        states_BSH, last = by_loop(layer)(inputs_BSE, others[: len(state)])
+        with running(layer, LOOP) as loop:
+            states_BSH, last = loop(inputs_BSE, others[: len(state)])
         return states_BSH, *last
 
     assert torch.autograd.gradcheck(run, (inputs_BSE, *state, *layer.parameters()))
@@ -117,8 +114,9 @@ def test_without_a_state_a_layer_starts_from_zero(name: str) -> None:
     layer = build(name)
     inputs_BSE = random_inputs()
     zero = tuple(torch.zeros_like(part) for part in random_state(layer))
-    for run in (layer, by_loop(layer)):
-        torch.testing.assert_close(run(inputs_BSE), layer(inputs_BSE, zero))
+    for way in WAYS:
+        with running(layer, way) as run:
+            torch.testing.assert_close(run(inputs_BSE), run(inputs_BSE, zero))
 
 
 @each_cell
@@ -176,7 +174,7 @@ def test_no_state_is_dropped_in_evaluation(name: str) -> None:
 @each_reading
 @pytest.mark.parametrize("state_dropout", [0.0, 1e-9])
 def test_bfloat16_is_near_float32(name: str, reading: Reading | None, state_dropout: float) -> None:
-    """A state dropout that drops nothing makes every cell take the loop."""
+    """A state dropout that drops nothing leaves torch's kernels."""
     layer = CELLS[name](input_size=32, hidden_size=16, state_dropout=state_dropout)
     inputs_BSE = torch.randn(3, STEPS, 32)
     leaves = list(layer.parameters())

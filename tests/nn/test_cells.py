@@ -10,6 +10,7 @@ from torch import nn
 
 from seqcli.nn.cells import CELLS, LSTMLayer, RecurrentLayer, State
 from tests.nn.outcomes import outcome
+from tests.nn.ways import WAYS, running
 
 INPUT, HIDDEN, STEPS = 5, 4, 6
 
@@ -173,15 +174,15 @@ THEIRS: dict[str, Callable[[], nn.RNNBase]] = {
 
 
 @pytest.mark.parametrize("name", THEIRS)
-@pytest.mark.parametrize("loop", [False, True])
-def test_a_whole_sequence_equals_the_layer_of_torch(name: str, loop: bool) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_a_whole_sequence_equals_the_layer_of_torch(name: str, way: str) -> None:
     layer = build(name)
     theirs = THEIRS[name]().double()
     theirs.load_state_dict(layer.module.state_dict())
     inputs_BSE = torch.randn(3, STEPS, INPUT, dtype=torch.float64, requires_grad=True)
     state = tuple(part.requires_grad_() for part in random_state(layer))
-    run = RecurrentLayer.forward.__get__(layer) if loop else layer
-    states_BSH, last = run(inputs_BSE, state)
+    with running(layer, way) as run:
+        states_BSH, last = run(inputs_BSE, state)
     carried = tuple(part.unsqueeze(0) for part in state)
     theirs_BSH, their_last = theirs(inputs_BSE, carried if len(carried) > 1 else carried[0])
     their_parts = their_last if isinstance(their_last, tuple) else (their_last,)

@@ -68,6 +68,23 @@ def test_hidden_states_or_cells_may_stand_alone_in_a_loss(part: int) -> None:
     assert torch.autograd.gradcheck(lambda *leaves: run([*leaves], RAGGED)[part], given)
 
 
+def test_what_needs_no_gradient_gets_none_and_the_others_the_same() -> None:
+    given = leaves(sum(RAGGED))
+    run(given, RAGGED)[0].square().sum().backward()
+    frozen = [leaf.clone().detach().requires_grad_(place > 2) for place, leaf in enumerate(given)]
+    run(frozen, RAGGED)[0].square().sum().backward()
+    assert [leaf.grad is None for leaf in frozen] == [True] * 3 + [False] * 3
+    for leaf, other in zip(given[3:], frozen[3:], strict=True):
+        torch.testing.assert_close(leaf.grad, other.grad)
+
+
+def test_one_row_of_one_step_is_the_step_of_a_longer_text() -> None:
+    given = leaves(1, rows=1)
+    longer = [torch.cat([given[0], torch.randn_like(given[0])]), *given[1:]]
+    for one, two in zip(run(given, [1]), run(longer, [1, 1]), strict=True):
+        torch.testing.assert_close(one, two[:1])
+
+
 def test_each_row_is_read_as_if_it_were_alone() -> None:
     """The second row has three steps."""
     given = leaves(sum(RAGGED))

@@ -56,6 +56,23 @@ def test_a_joined_state_tells_what_each_model_tells_alone(has_classes: bool) -> 
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
+def test_a_state_holds_places_of_any_size() -> None:
+    """A model of 70,000 words has states beyond 16 bits."""
+    num_words = 70_000
+    last = num_words - 1
+    pair, triple = (last, last), (last, last, UNK + 1)
+    ngrams = {(last,): (-1.0, -0.5), pair: (-0.25, -0.75), triple: (-0.125, 0.0)}
+    words = NgramModel.from_ngrams(ngrams, num_words)
+    models, state = joined(words, None)
+    alone = words.begin_state
+    for word in (last, last, UNK + 1):
+        of_word, _, state = next_words(models, np.int64(state), np.int32(word))
+        expected, alone = words.next_word(alone, word)
+        assert of_word == expected
+    assert of_word == -0.125
+    assert max(words.next_word(words.next_word(0, last)[1], last)) > 2**16
+
+
 def test_a_model_of_classes_is_one_of_their_sequences() -> None:
     model, sentences = class_model(), text()
     of_classes = Sentences(model.class_of[sentences.ids], sentences.starts)

@@ -29,7 +29,7 @@ def test_each_recipe_stands_under_the_architecture_that_it_names(
         ({"phrases": {"longest": 8}}, "phrases.longest must be from 1 to 7"),
         ({"language_model": {"order": 9}}, "language_model.order must be from 1 to 8"),
         ({"language_model": {"class_order": 0}}, "language_model.class_order must be from 1 to 8"),
-        ({"language_model": {"classes": -1}}, "language_model.classes must be from 0 to 2000"),
+        ({"language_model": {"classes": -1}}, "language_model.classes must be from 0 to 1000"),
         (
             {"joint_units": True, "language_model": {"text": ["more.txt"]}},
             "joint_units and language_model.text do not go together",

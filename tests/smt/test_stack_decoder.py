@@ -18,10 +18,13 @@ from tests.smt.toy_phrases import (
 
 @pytest.mark.parametrize("distortion_limit", [0, 1, 2, 6])
 @pytest.mark.parametrize("ids", SENTENCES)
+@pytest.mark.parametrize("has_classes", [True, False])
 def test_the_best_derivations_are_those_of_exhaustive_search(
-    ids: list[int], distortion_limit: int
+    ids: list[int], has_classes: bool, distortion_limit: int
 ) -> None:
     toy, weights = make_toy(len(ids)), random_weights(distortion_limit)
+    if not has_classes:
+        toy = toy._replace(classes=None)
     options, found = decode(toy, ids, weights, count=50, distortion_limit=distortion_limit)
     every = list(all_derivations(toy, ids, distortion_limit))
     scores = [features_of(toy, path, len(ids), ids) @ weights for path in every]
