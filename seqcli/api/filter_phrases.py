@@ -14,13 +14,16 @@ from seqcli.smt.phrase_table import filter_table, save_phrase_table
 from seqcli.text.lines import read_lines
 
 
-def filter_phrases(model: str, source: str, output: Path, *, overwrite: bool = False) -> int:
+def filter_phrases(
+    model: str | Path, source: str | Path, output: str | Path, *, overwrite: bool = False
+) -> int:
     """Write a system that translates the file `source` as `model` does, and is smaller.
 
     Other text it translates worse, as it lacks the phrases. Returns how many pairs of phrases were
     kept. Raises ModelError, DataError and OutputError.
     """
-    folder, (_, system) = find_model(model), load_phrase_parts(model)
+    folder, (_, system) = find_model(str(model)), load_phrase_parts(str(model))
+    output = Path(output)
     words, vocabulary = system.source_words, system.model.source_vocabulary
     lines = (words.split(line) for line in read_lines(source) if line.strip())
     table = filter_table(system.model.table, encode_sentences(lines, vocabulary))
@@ -30,7 +33,7 @@ def filter_phrases(model: str, source: str, output: Path, *, overwrite: bool = F
         for name in ("scores", "reordering")
     )
     with written_whole(
-        output, overwrite=overwrite, inputs=(source, str(folder)), others=PARTS
+        output, overwrite=overwrite, inputs=(str(source), str(folder)), others=PARTS
     ) as fresh:
         for path in folder.iterdir():
             if path.name not in (PHRASES, TRAINING):

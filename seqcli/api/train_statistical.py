@@ -26,6 +26,7 @@ from seqcli.bundle import (
     write_card,
     write_facts,
 )
+from seqcli.errors import DataError
 from seqcli.smt.ngram_model import NgramModel
 from seqcli.smt.phrase_files import PhraseSystem
 from seqcli.smt.phrase_training import PhraseTraining, TrainingLines
@@ -64,7 +65,9 @@ def train_statistical(
             languages=languages,
             output=output,
             state=state,
-            stages=Stages(state, reporter.message, outdated=outdated),
+            stages=Stages(
+                state, reporter.message, outdated=outdated, must_match=resume and not override
+            ),
             score=_judge(recipe.tuning.metric, lines.dev_target),
             tell=reporter.message,
             threads=threads or available_cores(),
@@ -153,12 +156,15 @@ def _inputs(recipe: SmtRecipe) -> list[str]:
 
 def _read(recipe: SmtRecipe, reporter: Reporter) -> tuple[TrainingLines, tuple[str, str]]:
     source, target = read_training_pairs(recipe.data)
-    lines = TrainingLines(
-        source,
-        target,
-        *read_pairs("valid", recipe.data.valid),
-        read_text(recipe.language_model.text),
-    )
+    dev_source, dev_target = read_pairs("valid", recipe.data.valid)
+    if dev_source and not any(map(str.strip, dev_source)):
+        raise DataError(
+            f"{recipe.data.valid[0]} has no text",
+            why="weights are tuned by its translations",
+            fix="Leave out data.valid (--valid) to train without tuning",
+        )
+    alone = read_text(recipe.language_model.text)
+    lines = TrainingLines(source, target, dev_source, dev_target, alone)
     tokenizers = recipe.tokenizer, recipe.target_tokenizer or recipe.tokenizer
     languages = languages_of(
         recipe.data,

@@ -104,7 +104,8 @@ def load_weights(folder: Path) -> NDArray[np.float64]:
         weights = msgspec.json.decode((folder / WEIGHTS).read_bytes(), type=dict[str, float])
     except (OSError, ValueError, msgspec.MsgspecError) as error:
         raise broken(folder, f"{WEIGHTS} cannot be read: {error}") from error
-    weights.setdefault(FEATURES[CLASS_MODEL], 0.0)
+    if not (folder / CLASSES).exists():
+        weights.setdefault(FEATURES[CLASS_MODEL], 0.0)
     if set(weights) != set(FEATURES):
         raise broken(folder, f"{WEIGHTS} has other features than {', '.join(FEATURES)}")
     return np.array([weights[name] for name in FEATURES])

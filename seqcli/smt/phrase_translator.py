@@ -161,7 +161,7 @@ class PhraseTranslator:
         """Translate one line and tell how. A line without words has no steps."""
         source = self._source_words.split(line) if line.strip() else []
         steps, total = list[Step](), np.zeros(len(FEATURES))
-        for part in self._search(source, self._weights, 1):
+        for part in self._search_all([source], self._weights, 1)[0]:
             path = _path(part, 0)
             rows = step_features(part.options, self._models, self._begin_state, path)
             total += rows.sum(axis=0)
@@ -202,8 +202,7 @@ class PhraseTranslator:
     def _search_all(
         self, sources: Sequence[Sequence[str]], weights: Floats, num_best: int
     ) -> list[list[_Found]]:
-        if self._threads == 1 or len(sources) == 1:
-            return [self._search(source, weights, num_best) for source in sources]
+        """Search in other threads, as an interrupt would break the return of compiled code."""
         pool = ThreadPoolExecutor(self._threads)
         try:
             return list(pool.map(lambda source: self._search(source, weights, num_best), sources))

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from seqcli.errors import ConfigError
 from seqcli.text.lines import write_atomically
 
 STAGES = "stages.json"
@@ -26,15 +27,22 @@ class Stages:
     """The stages of the training whose state is in `folder`.
 
     Each leaves files behind; it counts as finished once these are whole. `tell` hears of each. What
-    is in `outdated` is removed before any stage is done anew, as it is made from all of them.
+    is in `outdated` is removed before any stage is done anew, as it is made from all of them. Where
+    stages `must_match`, none is done anew that was finished: ConfigError.
     """
 
     def __init__(
-        self, folder: Path, tell: Callable[[str], None], *, outdated: Sequence[Path] = ()
+        self,
+        folder: Path,
+        tell: Callable[[str], None],
+        *,
+        outdated: Sequence[Path] = (),
+        must_match: bool = False,
     ) -> None:
         self._path = folder / STAGES
         self._tell = tell
         self._outdated = outdated
+        self._must_match = must_match
         self._finished = _read(self._path)
 
     @property
@@ -59,6 +67,13 @@ class Stages:
         if name in self._finished and self._finished[name].inputs == inputs:
             self._tell(f"{name}: finished before")
             return load()
+        if name in self._finished and self._must_match:
+            raise ConfigError(
+                f"the stage {name!r} in {self._path.parent} was made from other text or by another "
+                "version",
+                why="a resumed training must equal one that was never stopped",
+                fix="Put the text back as it was, or allow the change with override (--override)",
+            )
         for path in self._outdated:
             path.unlink(missing_ok=True)
         self._finished.pop(name, None)

@@ -188,6 +188,36 @@ def test_text_of_the_target_alone_makes_the_language_model_larger(tmp_path: Path
     assert "zebra" in load_phrase_parts(str(tmp_path / "m"))[1].model.target_vocabulary
 
 
+def test_changed_text_is_taken_with_override_alone(tmp_path: Path) -> None:
+    folder, recipe = tmp_path / "m", smt_recipe(tmp_path, valid=False)
+    train_statistical(recipe, folder)
+    before = parts_of(folder)
+    (tmp_path / "train.de").write_text("neu\n" * 60)
+    with pytest.raises(ConfigError, match="was made from other text"):
+        train_statistical(recipe, folder, resume=True)
+    assert parts_of(folder) == before
+    train_statistical(recipe, folder, resume=True, override=True)
+    assert parts_of(folder) != before
+
+
+def test_a_validation_text_without_text_is_refused(tmp_path: Path) -> None:
+    recipe = smt_recipe(tmp_path)
+    for side in ("de", "en"):
+        (tmp_path / f"valid.{side}").write_text(" \n" * 10)
+    with pytest.raises(DataError, match=r"valid\.de has no text"):
+        train_statistical(recipe, tmp_path / "m")
+
+
+def test_weights_that_lack_a_feature_of_the_system_are_refused(tmp_path: Path) -> None:
+    train_statistical(smt_recipe(tmp_path, valid=False), tmp_path / "m")
+    path = tmp_path / "m" / WEIGHTS
+    weights = json.loads(path.read_bytes())
+    del weights["class_language_model"]
+    path.write_text(json.dumps(weights))
+    with pytest.raises(ModelError, match="has other features"):
+        load_phrase_translator(str(tmp_path / "m"))
+
+
 def test_a_system_without_classes_is_one_whose_model_of_them_counts_nothing(tmp_path: Path) -> None:
     """Also where one was trained there before, and in files that do not name the feature."""
     folder = tmp_path / "m"

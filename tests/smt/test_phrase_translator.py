@@ -1,5 +1,7 @@
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -185,3 +187,23 @@ def test_a_longest_sentence_is_searched_whole_and_in_time() -> None:
 def test_settings_out_of_range_are_refused(config: dict[str, int]) -> None:
     with pytest.raises(ConfigError, match=f"decoding.{next(iter(config))}"):
         PhraseDecodingConfig(**config)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_compiled_code_is_not_run_where_interrupts_arrive(
+    monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    """What it returns is made by Python, and an exception there would end the process."""
+    names = set()
+    search = PhraseTranslator._search
+
+    def watched(self: PhraseTranslator, *arguments: Any) -> Any:
+        names.add(threading.current_thread() is threading.main_thread())
+        return search(self, *arguments)
+
+    monkeypatch.setattr(PhraseTranslator, "_search", watched)
+    translator = make_translator(threads=threads)
+    translator.translate_group(["a b"])
+    translator.derive("a b")
+    translator.nbest([["a"]], start_weights(), 2)
+    assert names == {False}
