@@ -3,7 +3,8 @@
 A cell says how one step goes: what it takes from the input, its gates, its new state. From the same
 equations a layer can be run step by step (with dropout of its states, or to look at its gates); the
 cells that torch has run whole sequences in torch's kernels: oneDNN's on the CPU, cuDNN's on CUDA.
-The LSTM has one operation of our own for training, on the CPU and wherever states are dropped.
+The LSTM has one operation of our own for training: for large batches on the CPU, and wherever
+states are dropped.
 
 For torch's kernels sequences are padded, never packed: packed ones miss oneDNN's and some of
 cuDNN's fast kernels. Our own operation and the loop over steps pass over padding.
@@ -30,6 +31,7 @@ from seqcli.nn.stepping import product_dtype
 
 __all__ = ["CELLS", "LSTMLayer", "RecurrentLayer", "State", "TorchLayer"]
 
+LARGE_STEP = 50_000  # units of all rows of a batch
 SHUT = 1e4  # an input so large that a sigmoid of it is 1, and of its negative 0, to the last bit
 
 # Of the norms at the start: at 1, a deep stack blows up the gradient layer upon layer
@@ -184,13 +186,14 @@ class LSTMLayer(SummingLayer, TorchLayer):
             )
 
     def kernel(self, device_type: str) -> str:
-        name = super().kernel(device_type)
-        return name if name == "cuDNN" else "lstm_sequence"
+        kernel = super().kernel(device_type)
+        names = {"steps": "lstm_sequence", "torch": "oneDNN or lstm_sequence"}
+        return names.get(kernel, kernel)
 
     def _run_kernel(
         self, inputs_BSE: Tensor, state: State | None, reading: Reading | None
     ) -> tuple[Tensor, State]:
-        if is_for_training_on_cpu(inputs_BSE):
+        if pays_as_one_operation(inputs_BSE, self.hidden_size):
             return RecurrentLayer.forward(self, inputs_BSE, state, reading)
         hidden_BH, cell_BH = state or self.zero_state(inputs_BSE)
         carried = (hidden_BH.unsqueeze(0), cell_BH.unsqueeze(0))
@@ -274,9 +277,10 @@ class LayerNormLSTMLayer(RecurrentLayer):
         return "steps"
 
 
-def is_for_training_on_cpu(inputs_BSE: Tensor) -> bool:
-    """Whether `lstm_sequence` is the fastest way; without a gradient oneDNN's LSTM is."""
-    return torch.is_grad_enabled() and not inputs_BSE.is_cuda
+def pays_as_one_operation(inputs_BSE: Tensor, hidden_size: int) -> bool:
+    """Whether `lstm_sequence` is faster than torch's kernels: in training, in large steps."""
+    is_large = len(inputs_BSE) * hidden_size >= LARGE_STEP
+    return is_large and torch.is_grad_enabled() and not inputs_BSE.is_cuda
 
 
 def _lstm_gates(sums_BG: Tensor) -> Gates:

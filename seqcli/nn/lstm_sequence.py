@@ -1,9 +1,9 @@
 """A whole sequence through an LSTM layer, forward and backward, as one operation in training.
 
 The steps make their products with the state one after the other; all others are made at once: those
-with the inputs, and the gradients of the weights. On a CPU in bfloat16 this is faster than oneDNN's
-LSTM, which keeps its gates in float32, in blocks so large that the system gets them back and hands
-them out anew in every step of a training; and it passes over padding.
+with the inputs, and the gradients of the weights. In large batches on a CPU this is faster than
+oneDNN's LSTM, which keeps its gates in float32, in blocks so large that the system gets them back
+and hands them out anew in every step of a training; and it passes over padding.
 """
 
 import itertools

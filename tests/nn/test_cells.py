@@ -212,6 +212,21 @@ def test_padding_freezes_the_cell_whatever_the_weights_and_the_padding() -> None
 def test_an_lstm_names_its_kernels() -> None:
     layer = LSTMLayer(input_size=INPUT, hidden_size=HIDDEN)
     assert layer.kernel("cuda") == "cuDNN"
-    assert layer.kernel("cpu") == "lstm_sequence"
+    assert layer.kernel("cpu") == "oneDNN or lstm_sequence"
     dropped = LSTMLayer(input_size=INPUT, hidden_size=HIDDEN, state_dropout=0.1)
     assert dropped.kernel("cuda") == dropped.kernel("cpu") == "lstm_sequence"
+
+
+@pytest.mark.parametrize(("rows", "is_one"), [(500, True), (2, False)])
+def test_large_steps_of_a_training_are_one_operation(
+    monkeypatch: pytest.MonkeyPatch, rows: int, is_one: bool
+) -> None:
+    calls = []
+    layer = LSTMLayer(input_size=INPUT, hidden_size=100)
+    read = LSTMLayer.read
+    monkeypatch.setattr(LSTMLayer, "read", lambda *given: calls.append(1) or read(*given))
+    layer(torch.randn(rows, 2, INPUT))
+    assert bool(calls) == is_one
+    with torch.no_grad():
+        layer(torch.randn(rows, 2, INPUT))
+    assert len(calls) == is_one

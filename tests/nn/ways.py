@@ -19,7 +19,7 @@ Run = Callable[..., tuple[Tensor, State]]
 def running(layer: RecurrentLayer, way: str) -> Iterator[Run]:
     """Give what runs a layer in a way; cells that have not got it are run by the next one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cells, "is_for_training_on_cpu", lambda inputs_BSE: way != KERNEL)
+        patch.setattr(cells, "pays_as_one_operation", lambda *_: way != KERNEL)
         if way == LOOP:
             patch.setattr(LSTMLayer, "read", RecurrentLayer.read)
         yield layer if way == KERNEL else RecurrentLayer.forward.__get__(layer)

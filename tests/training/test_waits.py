@@ -106,7 +106,7 @@ def test_an_update_does_not_wait_for_the_device(
         f"training.consistency={consistency}",
         architecture=architecture,
     )
-    monkeypatch.setattr(cells, "is_for_training_on_cpu", lambda inputs_BSE: False)  # as on CUDA
+    monkeypatch.setattr(cells, "pays_as_one_operation", lambda *_: False)  # as on CUDA
     device, meter = torch.device(device_type), Meter()
     updater, batches = prepared(recipe, device)
     updater.update(batches[0], meter, total_steps=9)  # makes what later ones find there
