@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from seqcli.api.check import CleanedText, TextReport, check_files, check_text, clean_files
+    from seqcli.api.compare import ComparedSystem, Comparison, compare_systems
     from seqcli.api.curves import TrainingCurves, training_curves
     from seqcli.api.evaluate import Evaluation, evaluate_files, evaluate_model, score_lines
     from seqcli.api.filter_phrases import filter_phrases
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CleanedText",
+    "ComparedSystem",
+    "Comparison",
     "Evaluation",
     "Hypothesis",
     "LengthBucket",
@@ -51,6 +54,7 @@ __all__ = [
     "check_files",
     "check_text",
     "clean_files",
+    "compare_systems",
     "continue_lines",
     "dry_run",
     "evaluate_files",
@@ -86,6 +90,7 @@ _MODULES = {
         "check_text",
         "clean_files",
     ),
+    "seqcli.api.compare": ("ComparedSystem", "Comparison", "compare_systems"),
     "seqcli.api.curves": ("TrainingCurves", "training_curves"),
     "seqcli.api.evaluate": ("Evaluation", "evaluate_files", "evaluate_model", "score_lines"),
     "seqcli.api.filter_phrases": ("filter_phrases",),

@@ -45,7 +45,7 @@ def score_lines(
 
     ConfigError for an unknown metric or tokenizer, DataError for lists of different length.
     """
-    judges = [_build(name, bleu_tokenizer, lowercase) for name in metrics]
+    judges = [build_metric(name, bleu_tokenizer, lowercase) for name in metrics]
     return [judge.compute(hypotheses, references) for judge in judges]
 
 
@@ -65,13 +65,15 @@ def evaluate_files(
     bucket for itself. Words are counted in `source`, or in the first reference if that is None.
     ConfigError unless the bounds are positive and increase.
     """
-    judges = [_build(name, bleu_tokenizer, lowercase) for name in metrics]
+    judges = [build_metric(name, bleu_tokenizer, lowercase) for name in metrics]
     require_length_bounds(by_length)
     scored = [hypothesis, *references]
-    names, texts = _read_aligned(scored if source is None else [*scored, source])
+    names, texts = read_aligned(scored if source is None else [*scored, source])
     hypotheses, *reference_lines = texts[: len(scored)]
     measured = texts[1 if source is None else -1]
-    return _evaluate(judges, hypotheses, reference_lines, names[: len(scored)], measured, by_length)
+    return judge_lines(
+        judges, hypotheses, reference_lines, names[: len(scored)], measured, by_length
+    )
 
 
 def evaluate_model(
@@ -90,45 +92,51 @@ def evaluate_model(
     `on_translation` is given each translation as it is made. The files are checked before the
     first is. `by_length` and errors as in `evaluate_files`.
     """
-    judges = [_build(name, bleu_tokenizer, lowercase) for name in metrics]
+    judges = [build_metric(name, bleu_tokenizer, lowercase) for name in metrics]
     require_length_bounds(by_length)
-    names, (source_lines, *reference_lines) = _read_aligned([source, *references])
+    names, (source_lines, *reference_lines) = read_aligned([source, *references])
     hypotheses, num_cut_off = [], 0
     for translation in model.translate(source_lines):
         on_translation(translation.text)
         hypotheses.append(translation.text)
         num_cut_off += not translation.hypotheses[0].is_complete
     names[0] = "the translation"
-    evaluation = _evaluate(judges, hypotheses, reference_lines, names, source_lines, by_length)
+    evaluation = judge_lines(judges, hypotheses, reference_lines, names, source_lines, by_length)
     if not num_cut_off:
         return evaluation
     cut_off = f"{num_cut_off} of {len(hypotheses)} translations are cut off before their end"
     return replace(evaluation, warnings=(cut_off, *evaluation.warnings))
 
 
-def _read_aligned(paths: Sequence[str | Path]) -> tuple[list[str], list[list[str]]]:
+def read_aligned(paths: Sequence[str | Path]) -> tuple[list[str], list[list[str]]]:
     """What to call the files, and the lines of each: as many in each of them."""
     names = [name_of(path) for path in paths]
     first, *others = texts = [list(read_lines(path)) for path in paths]
-    require_aligned(first, others, names)
+    if others:
+        require_aligned(first, others, names)
     return names, texts
 
 
-def _build(name: str, bleu_tokenizer: str, lowercase: bool) -> Metric:
+def build_metric(name: str, bleu_tokenizer: str, lowercase: bool) -> Metric:
+    """Make a metric by its name. ConfigError for an unknown one, or an unknown tokenizer."""
     require_one_of("the metric", name, METRICS)
     if METRICS[name] is BLEU:
         return BLEU(tokenize=bleu_tokenizer, lowercase=lowercase)
     return METRICS[name](lowercase=lowercase)
 
 
-def _evaluate(
+def judge_lines(
     judges: Sequence[Metric],
     hypotheses: Sequence[str],
     references: Sequence[Sequence[str]],
     names: Sequence[str],
-    measured: Sequence[str],
-    bounds: Sequence[int],
+    measured: Sequence[str] = (),
+    bounds: Sequence[int] = (),
 ) -> Evaluation:
+    """Score lines; `names` says what to call them and each list of references in warnings.
+
+    Where there are `bounds`, the `measured` lines tell which bucket a line belongs to.
+    """
     warnings = []
     if any(judge.expects_raw_text for judge in judges):
         for name, lines in zip(names, [hypotheses, *references], strict=True):

@@ -74,7 +74,8 @@ def languages_of(
     hears of a guess by the name, the log is warned of one by nothing, where the language `matters`.
     """
     languages = []
-    is_table = len(corpora_of(data.train, 2)[0].files) == 1 if data.train else True  # type: ignore[index]
+    texts = corpora_of(data.train, 2) or ()
+    is_table = not texts or len(texts[0].files) == 1
     for place, side in enumerate(("source", "target")):
         found = None if is_table else language_of(data.train[place])
         languages.append(given[place] or found or DEFAULT_LANGUAGE)

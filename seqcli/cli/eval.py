@@ -94,7 +94,7 @@ def eval_(
         {"--source": [source], "--hypothesis": [hypothesis], "--reference": reference}
     )
     names = _metric_names(metrics, None if source is None or hypothesis is not None else model)
-    _refuse_idle_tokenizer(bleu_tokenize, names)
+    refuse_idle_tokenizer(bleu_tokenize, names)
     bounds = () if by_length is None else _parse_bounds(by_length)
     judging: dict[str, Any] = {
         "bleu_tokenizer": bleu_tokenize,
@@ -132,12 +132,17 @@ def eval_(
 def _metric_names(metrics: str | None, model: str | None) -> Sequence[str]:
     """The metrics asked for, or those that suit a model, or translations if there is none."""
     if metrics is not None:
-        return [name.strip() for name in metrics.split(",")]
+        return parse_metrics(metrics)
     if model is None:
         return DEFAULT_METRICS
     from seqcli.api.systems import usual_metrics
 
     return usual_metrics(model)
+
+
+def parse_metrics(names: str) -> list[str]:
+    """The names between the commas."""
+    return [name.strip() for name in names.split(",")]
 
 
 def _show(evaluation: "Evaluation", format_: str, width: int) -> None:
@@ -207,7 +212,8 @@ def _parse_bounds(words: str) -> tuple[int, ...]:
     return bounds
 
 
-def _refuse_idle_tokenizer(bleu_tokenize: str, names: Sequence[str]) -> None:
+def refuse_idle_tokenizer(bleu_tokenize: str, names: Sequence[str]) -> None:
+    """Raise UsageError for a tokenizer of BLEU where it is none of the metrics."""
     if bleu_tokenize != DEFAULT_BLEU_TOKENIZER and "bleu" not in names:
         raise UsageError(
             f"--bleu-tokenize makes no difference to {', '.join(names)}",

@@ -13,6 +13,7 @@ import typer
 from seqcli.cli.align import align
 from seqcli.cli.check import check
 from seqcli.cli.classify import classify
+from seqcli.cli.compare import compare
 from seqcli.cli.console import NORMAL, configure_logging, say, show_error
 from seqcli.cli.curves import curves
 from seqcli.cli.eval import eval_
@@ -43,6 +44,7 @@ app.command("translate")(translate)
 app.command("classify")(classify)
 app.command("tag")(tag)
 app.command("eval")(eval_)
+app.command("compare")(compare)
 app.add_typer(tokenize_app, name="tokenize")
 app.add_typer(inspect_app, name="inspect")
 app.command("generate")(generate)

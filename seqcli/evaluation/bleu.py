@@ -29,7 +29,7 @@ class BLEU(SacrebleuMetric):
         self.tokenize = tokenize
         self.expects_raw_text = tokenize != "none"
         try:
-            self._scorer()
+            self.scorer()
         except RuntimeError as error:
             language = tokenize.partition("-")[0]
             raise ConfigError(
@@ -38,7 +38,7 @@ class BLEU(SacrebleuMetric):
                 fix=f'Install it with: pip install "sacrebleu[{language}]"',
             ) from error
 
-    def _scorer(self) -> "sacrebleu.metrics.bleu.BLEU":
+    def scorer(self) -> "sacrebleu.metrics.bleu.BLEU":
         from sacrebleu.metrics import bleu
 
         return bleu.BLEU(lowercase=self.lowercase, tokenize=self.tokenize, force=True)

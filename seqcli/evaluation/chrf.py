@@ -14,7 +14,7 @@ class CHRF(SacrebleuMetric):
     name = "chrF2"
     higher_is_better = True
 
-    def _scorer(self) -> "sacrebleu.metrics.chrf.CHRF":
+    def scorer(self) -> "sacrebleu.metrics.chrf.CHRF":
         from sacrebleu.metrics import chrf
 
         return chrf.CHRF(lowercase=self.lowercase)

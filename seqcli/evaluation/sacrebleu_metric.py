@@ -19,12 +19,12 @@ class SacrebleuMetric(Metric):
     expects_raw_text = True
 
     @abstractmethod
-    def _scorer(self) -> "sacrebleu.metrics.base.Metric":
+    def scorer(self) -> "sacrebleu.metrics.base.Metric":
         """A new scorer: sacreBLEU's keep the number of references of their last call."""
 
     def _measure(
         self, hypotheses: Sequence[str], references: Sequence[Sequence[str]]
     ) -> tuple[float, str]:
-        scorer = self._scorer()
+        scorer = self.scorer()
         score = scorer.corpus_score(hypotheses, references)
         return score.score, scorer.get_signature().format()

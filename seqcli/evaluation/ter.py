@@ -17,7 +17,7 @@ class TER(SacrebleuMetric):
     name = "TER"
     higher_is_better = False
 
-    def _scorer(self) -> "sacrebleu.metrics.ter.TER":
+    def scorer(self) -> "sacrebleu.metrics.ter.TER":
         from sacrebleu.metrics import ter
 
         return ter.TER()

@@ -73,6 +73,7 @@ class _CompilationTeller(event.Listener):
     def on_end(self, event: object) -> None: ...
 
 
+# numba declares `register` without types
 event.register("numba:compile", _CompilationTeller())  # type: ignore[no-untyped-call]
 
 
