@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from seqcli.api.whole_folder import require_replaceable
+from seqcli.api.whole_folder import require_one_wish, require_replaceable
 from seqcli.bundle import FACTS, RECIPE, TRAINING
 from seqcli.config import Config, flat_settings, from_dict, read_toml, to_toml
-from seqcli.errors import ConfigError, OutputError, UsageError
+from seqcli.errors import ConfigError, OutputError
 from seqcli.smt.stages import STAGES, Stages
 from seqcli.text.lines import UNFINISHED, write_atomically
 from seqcli.training.lock import LOCK, locked
@@ -80,18 +80,7 @@ def check_stage_folder(
     override: bool,
 ) -> None:
     """Raise what `stage_folder` would, and touch nothing."""
-    if resume and overwrite:
-        raise UsageError(
-            "--resume and --overwrite do not go together",
-            why="one goes on with what is there, the other deletes it",
-            fix="Give one of them",
-        )
-    if override and not resume:
-        raise UsageError(
-            "--override goes with --resume alone",
-            why="it lets a training go on with other settings; a new one takes any",
-            fix="Leave it out, add --resume, or replace a model with --overwrite",
-        )
+    require_one_wish(resume=resume, overwrite=overwrite, override=override)
     stored = output / TRAINING / RECIPE
     if resume and stored.is_file():
         if not override:

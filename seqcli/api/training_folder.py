@@ -11,6 +11,7 @@ from tempfile import TemporaryFile
 from typing import NamedTuple
 
 from seqcli.api.pretrained_vectors import vector_files
+from seqcli.api.whole_folder import require_one_wish
 from seqcli.bundle import (
     CARD,
     FACTS,
@@ -23,7 +24,7 @@ from seqcli.bundle import (
 from seqcli.config import flat_settings, read_toml, setting_text, to_toml
 from seqcli.data.config import SURROGATE
 from seqcli.data.prepared_folder import PREPARED
-from seqcli.errors import ConfigError, DataError, OutputError, UsageError
+from seqcli.errors import ConfigError, DataError, OutputError
 from seqcli.experiment import Recipe, recipe_from
 from seqcli.text.lines import UNFINISHED, write_atomically
 from seqcli.tokenizers import Tokenizer
@@ -89,7 +90,7 @@ def check_folder(
     state to go on from. ConfigError where `resume` is asked with another recipe, unless all that
     differs is what `override` may change.
     """
-    _require_one_wish(resume=resume, overwrite=overwrite, override=override)
+    require_one_wish(resume=resume, overwrite=overwrite, override=override)
     require_writable_folder(output)
     if output.exists() and not output.is_dir():
         raise OutputError(f"{output} is a file", fix="Choose another name for the model's folder")
@@ -297,21 +298,6 @@ def _require_same_text(before: Sequence[str], now: TextMarks, recipe: Recipe) ->
         fix="Give the same text, or start again with --overwrite, as after a new version of "
         "seqcli that reads the text in another way",
     )
-
-
-def _require_one_wish(*, resume: bool, overwrite: bool, override: bool) -> None:
-    if resume and overwrite:
-        raise UsageError(
-            "--resume and --overwrite do not go together",
-            why="one goes on with what is there, the other deletes it",
-            fix="Give one of them",
-        )
-    if override and not resume:
-        raise UsageError(
-            "--override goes with --resume alone",
-            why="it lets a training go on with other settings; a new one takes any",
-            fix="Leave it out, add --resume, or replace a model with --overwrite",
-        )
 
 
 def _require_outside(output: Path, recipe: Recipe) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from seqcli.bundle import CARD, FACTS, TOKENIZER_FILES
-from seqcli.errors import OutputError
+from seqcli.errors import OutputError, UsageError
 from seqcli.text.lines import UNFINISHED
 
 
@@ -90,3 +90,19 @@ def require_replaceable(
                 why="--overwrite deletes all that is in the folder, what it is to learn from too",
                 fix="Choose another folder, or move the text out of this one",
             )
+
+
+def require_one_wish(*, resume: bool, overwrite: bool, override: bool) -> None:
+    """Raise UsageError for wishes about a folder that do not go together."""
+    if resume and overwrite:
+        raise UsageError(
+            "--resume and --overwrite do not go together",
+            why="one goes on with what is there, the other deletes it",
+            fix="Give one of them",
+        )
+    if override and not resume:
+        raise UsageError(
+            "--override goes with --resume alone",
+            why="it lets a training go on with other settings; a new one takes any",
+            fix="Leave it out, add --resume, or replace a model with --overwrite",
+        )
