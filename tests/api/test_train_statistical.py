@@ -188,6 +188,24 @@ def test_text_of_the_target_alone_makes_the_language_model_larger(tmp_path: Path
     assert "zebra" in load_phrase_parts(str(tmp_path / "m"))[1].model.target_vocabulary
 
 
+def test_signs_that_separate_elsewhere_are_words_like_others(tmp_path: Path) -> None:
+    """Those of Moses' tables, Pharaoh's links, escapes, and pieces of ours.
+
+    Moses' rules put spaces between signs, which nothing tells apart from those of the text.
+    """
+    signs = ["|||", "a|b", "0-0", "&amp;", "</s>", "@@", "x@-@y"]
+    recipe = smt_recipe(tmp_path, valid=False)
+    for side, word in (("de", "hund"), ("en", "dog")):
+        with (tmp_path / f"train.{side}").open("a") as stream:
+            stream.writelines(f"{sign} {word}\n" for sign in signs * 4)
+    train_statistical(recipe, tmp_path / "m")
+    translator = load_phrase_translator(str(tmp_path / "m"))
+    lines = [f"{sign} hund" for sign in ("|||", "0-0", "</s>", "@@")]
+    found = [translation.text for translation in translator.translate(lines)]
+    wanted = [line.replace("hund", "dog") for line in lines]
+    assert [text.replace(" ", "") for text in found] == [text.replace(" ", "") for text in wanted]
+
+
 def test_changed_text_is_taken_with_override_alone(tmp_path: Path) -> None:
     folder, recipe = tmp_path / "m", smt_recipe(tmp_path, valid=False)
     train_statistical(recipe, folder)
