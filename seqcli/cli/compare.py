@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 SystemsArgument = Annotated[
     list[str],
-    typer.Argument(metavar="MODEL_OR_FILE...", help="Models, or files of output, a line each."),
+    typer.Argument(metavar="MODEL_OR_FILE", help="Models, or files of output, a line each."),
 ]
 SourceOption = Annotated[
     str | None, typer.Option(metavar="FILE", help="What the models translate.")
