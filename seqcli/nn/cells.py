@@ -3,8 +3,8 @@
 A cell says how one step goes: what it takes from the input, its gates, its new state. From the same
 equations a layer can be run step by step (with dropout of its states, or to look at its gates); the
 cells that torch has run whole sequences in torch's kernels: oneDNN's on the CPU, cuDNN's on CUDA.
-The LSTM has one operation of our own for training: for large batches on the CPU, and wherever
-states are dropped.
+The LSTM has one operation of our own for training: for large batches in bfloat16 on the CPU, and
+wherever states are dropped.
 
 For torch's kernels sequences are padded, never packed: packed ones miss oneDNN's and some of
 cuDNN's fast kernels. Our own operation and the loop over steps pass over padding.
@@ -31,7 +31,7 @@ from seqcli.nn.stepping import product_dtype
 
 __all__ = ["CELLS", "LSTMLayer", "RecurrentLayer", "State", "TorchLayer"]
 
-LARGE_STEP = 50_000  # units of all rows of a batch
+LARGE_STEP = 16_384  # units of all rows of a batch
 SHUT = 1e4  # an input so large that a sigmoid of it is 1, and of its negative 0, to the last bit
 
 # Of the norms at the start: at 1, a deep stack blows up the gradient layer upon layer
@@ -180,9 +180,9 @@ class LSTMLayer(SummingLayer, TorchLayer):
             return lstm_sequence(
                 inputs_NE.to(dtype),
                 (state[0].to(dtype), at_least_float32(state[1])),
-                (weight_GE.to(dtype), weight_GH.to(dtype), (bias_G + recurrent_bias_G).to(dtype)),
+                (weight_GE.to(dtype), weight_GH.to(dtype), bias_G + recurrent_bias_G),
                 sizes,
-                mask_BH=None if mask_BH is None else mask_BH.to(dtype),
+                mask_BH=mask_BH,
             )
 
     def kernel(self, device_type: str) -> str:
@@ -193,7 +193,7 @@ class LSTMLayer(SummingLayer, TorchLayer):
     def _run_kernel(
         self, inputs_BSE: Tensor, state: State | None, reading: Reading | None
     ) -> tuple[Tensor, State]:
-        if pays_as_one_operation(inputs_BSE, self.hidden_size):
+        if pays_as_one_operation(inputs_BSE, self.lstm.all_weights[0][1]):
             return RecurrentLayer.forward(self, inputs_BSE, state, reading)
         hidden_BH, cell_BH = state or self.zero_state(inputs_BSE)
         carried = (hidden_BH.unsqueeze(0), cell_BH.unsqueeze(0))
@@ -277,10 +277,14 @@ class LayerNormLSTMLayer(RecurrentLayer):
         return "steps"
 
 
-def pays_as_one_operation(inputs_BSE: Tensor, hidden_size: int) -> bool:
-    """Whether `lstm_sequence` is faster than torch's kernels: in training, in large steps."""
-    is_large = len(inputs_BSE) * hidden_size >= LARGE_STEP
-    return is_large and torch.is_grad_enabled() and not inputs_BSE.is_cuda
+def pays_as_one_operation(inputs_BSE: Tensor, weight_GH: Tensor) -> bool:
+    """Whether `lstm_sequence` is faster than torch's kernels: in bfloat16 training, in large steps.
+
+    In float32 its products are MKL's, which on processors of AMD are half as fast as oneDNN's.
+    """
+    is_large = len(inputs_BSE) * weight_GH.shape[1] >= LARGE_STEP
+    is_training = torch.is_grad_enabled() and not inputs_BSE.is_cuda
+    return is_large and is_training and product_dtype(weight_GH) == torch.bfloat16
 
 
 def _lstm_gates(sums_BG: Tensor) -> Gates:

@@ -1,13 +1,15 @@
 """Output layer and cross-entropy in one, in chunks, so that the whole logits never exist."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from seqcli.nn.compiled import is_compiled_for
+
 CHUNK_ROWS = 1024  # of the output layer at a time, whose logits are held
-SLICE_ROWS = 128  # of these at a time, whose probabilities are: they stay in the cache
+SLICE_ROWS = 128  # of these at a time, whose probabilities torch makes: they stay in the cache
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
@@ -29,7 +31,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         passes, dtype = len(features_PNE), features_PNE.dtype
         precise = torch.promote_types(dtype, torch.float32)
-        compute_weight_VE, compute_bias_V = weight_VE.to(dtype), bias_V.to(dtype)
+        compute_weight_VE = weight_VE.to(dtype)
         mean_weight_E, mean_bias = weight_VE.mean(0).to(precise), bias_V.mean().to(precise)
         loss = features_PNE.new_zeros((), dtype=precise)
         negative_log_likelihood = loss.clone()
@@ -38,22 +40,27 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             weight_gradient_VE = torch.zeros_like(weight_VE)
             bias_gradient_V = torch.zeros_like(bias_V)
         chunk_rows = max(1, CHUNK_ROWS // passes)
+        room_RV = features_PNE.new_empty(min(chunk_rows, len(targets_N)) * passes, len(weight_VE))
         for start in range(0, len(targets_N), chunk_rows):
             rows = slice(start, start + chunk_rows)
             features_RE = features_PNE[:, rows].flatten(0, 1)
-            logits_RV = torch.addmm(compute_bias_V, features_RE, compute_weight_VE.T)
-            target_R1 = targets_N[rows].repeat(passes).unsqueeze(1)
-            target_logit_R1 = logits_RV.gather(1, target_R1)
-            normalizer_R1, disagreement, chunk_gradient_V = _differentiate(
-                logits_RV.unflatten(0, (passes, -1)), targets_N[rows], smoothing, consistency
+            products_RV = torch.mm(
+                features_RE, compute_weight_VE.T, out=room_RV[: len(features_RE)]
             )
-            surprise_R1 = normalizer_R1 - target_logit_R1
-            negative_log_likelihood += surprise_R1.sum()
-            mean_logit_R1 = (features_RE.to(precise) @ mean_weight_E + mean_bias).unsqueeze(1)
-            loss += torch.lerp(surprise_R1, normalizer_R1 - mean_logit_R1, smoothing).sum()
+            figures, chunk_gradient_V, disagreement = _differentiate(
+                products_RV.unflatten(0, (passes, -1)),
+                bias_V,
+                targets_N[rows],
+                smoothing,
+                consistency,
+            )
+            surprise_R = figures.normalizer_R - figures.target_logit_R
+            negative_log_likelihood += surprise_R.sum()
+            mean_logit_R = features_RE.to(precise) @ mean_weight_E + mean_bias
+            loss += torch.lerp(surprise_R, figures.normalizer_R - mean_logit_R, smoothing).sum()
             loss += 0.5 * consistency * disagreement
             if with_gradient:
-                gradient_RV = logits_RV
+                gradient_RV = products_RV
                 bias_gradient_V += chunk_gradient_V
                 chunk_gradient_RE = gradient_RV @ compute_weight_VE
                 features_gradient_PNE[:, rows] = chunk_gradient_RE.unflatten(0, (passes, -1))
@@ -77,36 +84,56 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         return (*(scale * gradient for gradient in ctx.saved_tensors), None, None, None, None)
 
 
-def _differentiate(
-    logits_PRV: Tensor, targets_R: Tensor, smoothing: float, consistency: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Put the gradient of the loss by the logits in their place, but for what smoothing takes.
+class RowFigures(NamedTuple):
+    """What a loss is made of, for each row."""
 
-    Returns the logarithm of the sum of exponentials of each row, those of one pass after those of
-    the other, the divergences of the passes, and gradient_V, summed over all rows.
+    normalizer_R: Tensor  # logarithm of the sum of exponentials
+    target_logit_R: Tensor
+
+
+def _differentiate(
+    products_PRV: Tensor, bias_V: Tensor, targets_R: Tensor, smoothing: float, consistency: float
+) -> tuple[RowFigures, Tensor, Tensor]:
+    """Put the gradient of the loss by the logits in place of the products without their bias.
+
+    What smoothing takes from all alike is left to the caller. Returns figures of the rows of one
+    pass after those of the other, gradient_V summed over all rows, and the divergences of the
+    passes.
     """
-    passes, num_rows, num_entries = logits_PRV.shape
-    precise = torch.promote_types(logits_PRV.dtype, torch.float32)
-    normalizer_PR = logits_PRV.new_empty(passes, num_rows, dtype=precise)
-    disagreement = logits_PRV.new_zeros((), dtype=precise)
-    gradient_V = logits_PRV.new_zeros(num_entries, dtype=precise)
+    if len(products_PRV) == 1 and is_compiled_for(products_PRV):
+        from seqcli.nn.compiled.cross_entropy import differentiate
+
+        figures, gradient_V = differentiate(products_PRV[0], bias_V, targets_R, smoothing - 1)
+        return RowFigures(*figures), gradient_V, gradient_V.new_zeros(())
+    return _differentiate_in_slices(products_PRV, bias_V, targets_R, smoothing, consistency)
+
+
+def _differentiate_in_slices(
+    products_PRV: Tensor, bias_V: Tensor, targets_R: Tensor, smoothing: float, consistency: float
+) -> tuple[RowFigures, Tensor, Tensor]:
+    passes, num_rows, num_entries = products_PRV.shape
+    precise = torch.promote_types(products_PRV.dtype, torch.float32)
+    figures_2PR = products_PRV.new_empty(2, passes, num_rows, dtype=precise)
+    disagreement = figures_2PR.new_zeros(())
+    gradient_V = figures_2PR.new_zeros(num_entries)
     for start in range(0, num_rows, SLICE_ROWS):
         rows = slice(start, start + SLICE_ROWS)
-        slice_RV = logits_PRV[:, rows].flatten(0, 1).to(precise)
-        probabilities_RV = slice_RV.softmax(1)
-        normalizer_R1 = _normalizer(slice_RV, probabilities_RV)
-        normalizer_PR[:, rows] = normalizer_R1.view(passes, -1)
-        if passes == 2:
-            divergence, pull_RV = _disagreement(probabilities_RV, slice_RV - normalizer_R1)
-            disagreement += divergence
         target_R1 = targets_R[rows].repeat(passes).unsqueeze(1)
+        logits_RV = products_PRV[:, rows].flatten(0, 1).to(precise).add_(bias_V)
+        target_logit_R1 = logits_RV.gather(1, target_R1)
+        probabilities_RV = logits_RV.softmax(1)
+        normalizer_R1 = _normalizer(logits_RV, probabilities_RV)
+        figures_2PR[:, :, rows] = torch.stack([normalizer_R1, target_logit_R1]).view(2, passes, -1)
+        if passes == 2:
+            divergence, pull_RV = _disagreement(probabilities_RV, logits_RV - normalizer_R1)
+            disagreement += divergence
         off_target_R1 = torch.full_like(normalizer_R1, smoothing - 1)
         gradient_RV = probabilities_RV.scatter_add_(1, target_R1, off_target_R1)
         if passes == 2:
             gradient_RV.add_(pull_RV, alpha=0.5 * consistency)
         gradient_V += gradient_RV.sum(0)
-        logits_PRV[:, rows] = gradient_RV.unflatten(0, (passes, -1))
-    return normalizer_PR.view(-1, 1), disagreement, gradient_V
+        products_PRV[:, rows] = gradient_RV.unflatten(0, (passes, -1))
+    return RowFigures(*figures_2PR.flatten(1)), gradient_V, disagreement
 
 
 def _normalizer(logits_RV: Tensor, probabilities_RV: Tensor) -> Tensor:

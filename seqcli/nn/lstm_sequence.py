@@ -6,13 +6,14 @@ oneDNN's LSTM, which keeps its gates in float32, in blocks so large that the sys
 and hands them out anew in every step of a training; and it passes over padding.
 """
 
-import itertools
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from seqcli.nn.lstm_steps import Kept, Step, backward_steps, forward_steps
 
 
 def lstm_sequence(
@@ -27,8 +28,9 @@ def lstm_sequence(
 
     `sizes` tells how many rows each step has: the first ones of the step before, and in the first
     those of `state`, hidden_BH and cell_BH. The `weights` are weight_GE, weight_GH and bias_G; what
-    a product reads of the state is multiplied by the mask. Inputs, weights, hidden states and mask
-    have one number format, that of the products; all else is computed in that of cell_BH.
+    a product reads of the state is multiplied by the mask. Inputs, matrices and hidden states have
+    one number format, that of the products; the rest is in that of cell_BH, in which all else is
+    computed.
     """
     # torch declares `apply` without types
     states: tuple[Tensor, Tensor] = _Sequence.apply(  # type: ignore[no-untyped-call]
@@ -38,6 +40,8 @@ def lstm_sequence(
 
 
 class _Sequence(torch.autograd.Function):
+    """X counts the rows before the first step, and then the tokens."""
+
     @staticmethod
     def forward(
         ctx: Any,
@@ -50,153 +54,57 @@ class _Sequence(torch.autograd.Function):
         mask_BH: Tensor | None,
         sizes: list[int],
     ) -> tuple[Tensor, Tensor]:
-        sums_NG = torch.addmm(bias_G, inputs_NE, weight_GE.T)
-        read_NH, tanh_NH = sums_NG.new_empty(2, len(sums_NG), hidden_BH.shape[1])
-        hidden_NH, cells_NH = torch.empty_like(read_NH), cell_BH.new_empty(read_NH.shape)
+        gates_NG = inputs_NE @ weight_GE.T  # of a step: first the sums inside the gates
+        read_NH, hidden_NH = gates_NG.new_empty(2, len(gates_NG), hidden_BH.shape[1])
+        read_NH[: sizes[0]] = (
+            hidden_BH if mask_BH is None else hidden_BH * mask_BH.to(hidden_BH.dtype)
+        )
+        cells_XH = torch.cat([cell_BH, cell_BH.new_empty(hidden_NH.shape)])
+        kept = Kept(gates_NG, cells_XH, mask_BH)
+        go_on = forward_steps(kept, bias_G, hidden_NH, read_NH)
         weight_HG = weight_GH.T
-        first_BH = cell_BH
-        for gates, sums_BG, read_BH, tanh_BH, new_hidden_BH, new_cell_BH in zip(
-            _rooms_for_gates(cell_BH, sizes),
-            *(part.split(sizes) for part in (sums_NG, read_NH, tanh_NH, hidden_NH, cells_NH)),
-            strict=True,
-        ):
-            size = len(sums_BG)
-            read_BH.copy_(hidden_BH[:size])
-            if mask_BH is not None:
-                read_BH.mul_(mask_BH[:size])
-            gates.all_BG.copy_(torch.addmm(sums_BG, read_BH, weight_HG, out=sums_BG))
-            _open(gates)
-            sums_BG.copy_(gates.all_BG)  # from here on they are the gates
-            torch.mul(gates.forget_BH, cell_BH[:size], out=new_cell_BH)
-            new_cell_BH.addcmul_(gates.input_BH, gates.candidate_BH)
-            wide_BH = _tanh(new_cell_BH, room_BH=gates.forget_BH)
-            tanh_BH.copy_(wide_BH)
-            new_hidden_BH.copy_(wide_BH.mul_(gates.output_BH))
-            hidden_BH, cell_BH = new_hidden_BH, new_cell_BH
+        parts = zip(_steps(sizes), gates_NG.split(sizes), read_NH.split(sizes), strict=True)
+        for step, sums_BG, read_BH in parts:
+            torch.addmm(sums_BG, read_BH, weight_HG, out=sums_BG)
+            go_on(step)
         ctx.sizes = sizes
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(
-            inputs_NE, read_NH, weight_GE, weight_GH, mask_BH, sums_NG, tanh_NH, cells_NH, first_BH
-        )
-        return hidden_NH, cells_NH
+        ctx.save_for_backward(inputs_NE, read_NH, weight_GE, weight_GH, *kept)
+        return hidden_NH, cells_XH[sizes[0] :]
 
     @staticmethod
-    @once_differentiable  # its operations are in place
-    def backward(ctx: Any, *outer: Tensor | None) -> tuple[Tensor | None, ...]:
-        inputs_NE, read_NH, weight_GE, weight_GH, mask_BH, *kept = ctx.saved_tensors
-        of_sums_NG, of_bias_G, of_hidden_BH, of_cell_BH = _retrace(
-            ctx.sizes, weight_GH, mask_BH, kept, *outer
+    @once_differentiable  # it uses no operations that autograd follows
+    def backward(
+        ctx: Any, of_hidden_NH: Tensor | None, of_cells_NH: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
+        inputs_NE, read_NH, weight_GE, weight_GH, *others = ctx.saved_tensors
+        gates_NG, cells_XH, mask_BH = kept = Kept(*others)
+        of_sums_NG = torch.empty_like(gates_NG)
+        of_read_BH = read_NH.new_empty(ctx.sizes[0], read_NH.shape[1])
+        of_cell_BH = cells_XH.new_zeros(of_read_BH.shape)
+        go_back = backward_steps(
+            kept, (of_hidden_NH, of_cells_NH), of_read_BH, of_cell_BH, of_sums_NG
         )
+        parts = list(zip(_steps(ctx.sizes), of_sums_NG.split(ctx.sizes), strict=True))
+        for step, of_sums_BG in reversed(parts):
+            go_back(step)
+            torch.mm(of_sums_BG, weight_GH, out=of_read_BH[: step.size])
         needs_inputs, needs_weight_GE, needs_weight_GH, *_ = ctx.needs_input_grad
         return (
             of_sums_NG @ weight_GE if needs_inputs else None,
             of_sums_NG.T @ inputs_NE if needs_weight_GE else None,
             of_sums_NG.T @ read_NH if needs_weight_GH else None,
-            of_bias_G.to(inputs_NE.dtype),
-            of_hidden_BH.to(inputs_NE.dtype),
+            go_back.bias_gradient(),
+            of_read_BH if mask_BH is None else of_read_BH * mask_BH.to(of_read_BH.dtype),
             of_cell_BH,
             None,
             None,
         )
 
 
-class _Gates(NamedTuple):
-    """Room for the gates of a step, in torch's order, and for each of them."""
-
-    all_BG: Tensor
-    input_BH: Tensor
-    forget_BH: Tensor
-    candidate_BH: Tensor
-    output_BH: Tensor
-
-
-def _rooms_for_gates(like_BH: Tensor, sizes: Sequence[int]) -> Iterator[_Gates]:
-    """Give each step the same room, as many rows of it as the step has."""
-    room_BG = like_BH.new_empty(max(sizes), 4 * like_BH.shape[1])
-    for size, steps in itertools.groupby(sizes):
-        rows_BG = room_BG[:size]
-        gates = _Gates(rows_BG, *rows_BG.chunk(4, dim=1))
-        yield from (gates for _ in steps)
-
-
-def _open(gates: _Gates) -> None:
-    """Turn the sums inside the gates into the gates."""
-    gates.candidate_BH.mul_(2)
-    gates.all_BG.sigmoid_()
-    gates.candidate_BH.mul_(2).sub_(1)
-
-
-def _tanh(values_BH: Tensor, *, room_BH: Tensor) -> Tensor:
-    """Return 2 sigmoid(2x) - 1 in `room_BH`: torch's sigmoid is several times faster than tanh."""
-    return torch.mul(values_BH, 2, out=room_BH).sigmoid_().mul_(2).sub_(1)
-
-
-def _retrace(
-    sizes: list[int],
-    weight_GH: Tensor,
-    mask_BH: Tensor | None,
-    kept: Sequence[Tensor],
-    outer_NH: Tensor | None,
-    outer_cells_NH: Tensor | None,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return the gradients of the sums of all steps, of the bias, and of the state at first.
-
-    From the last step to the first. A step may have more rows than the one after it: these get no
-    gradient from there. `kept` are the gates_NG, tanh_NH of the cells_NH, these, and the first one.
-    """
-    gates_NG, tanh_NH, cells_NH, cell_BH = kept
-    of_sums_NG = torch.empty_like(gates_NG)
-    of_bias_G = cell_BH.new_zeros(gates_NG.shape[1])
-    of_hidden_BH, of_cell_BH = cell_BH.new_zeros(2, *cell_BH.shape)
-    wide_BH = torch.empty_like(cell_BH)
-    no_gradients = [None] * len(sizes)
-    steps = zip(
-        gates_NG.split(sizes)[::-1],
-        tanh_NH.split(sizes)[::-1],
-        [cell_BH, *cells_NH.split(sizes)[:-1]][::-1],
-        of_sums_NG.split(sizes)[::-1],
-        no_gradients if outer_NH is None else outer_NH.split(sizes)[::-1],
-        no_gradients if outer_cells_NH is None else outer_cells_NH.split(sizes)[::-1],
-        _rooms_for_gates(cell_BH, sizes[::-1]),
-        _rooms_for_gates(cell_BH, sizes[::-1]),
-        strict=True,
-    )
-    for gates_BG, tanh_BH, before_BH, of_sums_BG, outer_BH, outer_cell_BH, gates, slopes in steps:
-        size = len(gates_BG)
-        step_hidden_BH, step_cell_BH = of_hidden_BH[:size], of_cell_BH[:size]
-        if outer_BH is not None:
-            step_hidden_BH += outer_BH
-        if outer_cell_BH is not None:
-            step_cell_BH += outer_cell_BH
-        gates.all_BG.copy_(gates_BG)
-        step_tanh_BH = wide_BH[:size].copy_(tanh_BH)
-        _differentiate(gates, slopes, step_tanh_BH, before_BH[:size], step_hidden_BH, step_cell_BH)
-        of_bias_G += slopes.all_BG.sum(0)
-        of_sums_BG.copy_(slopes.all_BG)
-        step_hidden_BH.copy_(of_sums_BG @ weight_GH)
-        if mask_BH is not None:
-            step_hidden_BH *= mask_BH[:size]
-    return of_sums_NG, of_bias_G, of_hidden_BH, of_cell_BH
-
-
-def _differentiate(
-    gates: _Gates,
-    slopes: _Gates,
-    tanh_BH: Tensor,
-    before_BH: Tensor,
-    of_hidden_BH: Tensor,
-    of_cell_BH: Tensor,
-) -> None:
-    """Put the gradients of a step's sums into `slopes`, and that of its cell before in place.
-
-    That of a sigmoid is s (1 - s), of a tanh 1 - t t.
-    """
-    torch.addcmul(gates.all_BG, gates.all_BG, gates.all_BG, value=-1, out=slopes.all_BG)
-    slopes.candidate_BH.add_(1).sub_(gates.candidate_BH)
-    slopes.output_BH.mul_(of_hidden_BH).mul_(tanh_BH)
-    through_BH = tanh_BH.mul_(tanh_BH).sub_(1).mul_(gates.output_BH)
-    of_cell_BH.addcmul_(through_BH, of_hidden_BH, value=-1)
-    slopes.input_BH.mul_(of_cell_BH).mul_(gates.candidate_BH)
-    slopes.forget_BH.mul_(of_cell_BH).mul_(before_BH)
-    slopes.candidate_BH.mul_(of_cell_BH).mul_(gates.input_BH)
-    of_cell_BH.mul_(gates.forget_BH)
+def _steps(sizes: list[int]) -> Iterator[Step]:
+    start = previous = 0
+    for size, next_size in zip(sizes, [*sizes[1:], 0], strict=True):
+        yield Step(start, size, previous, next_size)
+        previous = sizes[0] + start
+        start += size

@@ -9,8 +9,10 @@ from torch import Tensor
 def outcome(outputs: Sequence[Tensor], leaves: Sequence[Tensor]) -> list[Tensor]:
     """Return `outputs`, and the gradient at each leaf of the same random sum of them."""
     generator = torch.Generator().manual_seed(7)
-    weights = [torch.randn(t.shape, generator=generator, dtype=t.dtype) for t in outputs]
-    total = sum((t * weight).sum() for t, weight in zip(outputs, weights, strict=True))
+    total = 0
+    for output in outputs:
+        weights = torch.randn(output.shape, generator=generator, dtype=torch.float64)
+        total += (output * weights.to(output.dtype)).sum()
     return [*outputs, *torch.autograd.grad(total, leaves)]
 
 

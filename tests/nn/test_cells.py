@@ -217,15 +217,18 @@ def test_an_lstm_names_its_kernels() -> None:
     assert dropped.kernel("cuda") == dropped.kernel("cpu") == "lstm_sequence"
 
 
-@pytest.mark.parametrize(("rows", "is_one"), [(500, True), (2, False)])
-def test_large_steps_of_a_training_are_one_operation(
-    monkeypatch: pytest.MonkeyPatch, rows: int, is_one: bool
+@pytest.mark.parametrize(
+    ("rows", "narrow", "is_one"), [(500, True, True), (2, True, False), (500, False, False)]
+)
+def test_large_steps_of_a_narrow_training_are_one_operation(
+    monkeypatch: pytest.MonkeyPatch, rows: int, narrow: bool, is_one: bool
 ) -> None:
     calls = []
     layer = LSTMLayer(input_size=INPUT, hidden_size=100)
     read = LSTMLayer.read
     monkeypatch.setattr(LSTMLayer, "read", lambda *given: calls.append(1) or read(*given))
-    layer(torch.randn(rows, 2, INPUT))
+    with torch.autocast("cpu", torch.bfloat16, enabled=narrow):
+        layer(torch.randn(rows, 2, INPUT))
     assert bool(calls) == is_one
     with torch.no_grad():
         layer(torch.randn(rows, 2, INPUT))

@@ -126,6 +126,38 @@ def test_bfloat16_features_give_a_float32_loss_close_to_the_exact_one() -> None:
         assert (ours - theirs).norm() < 0.02 * theirs.norm()
 
 
+@each_smoothing
+@pytest.mark.parametrize("entries", [1, 63, 64, 200])
+@pytest.mark.parametrize("rows", [1, 400])  # of many, each thread takes a share
+def test_the_compiled_gradient_is_that_of_cross_entropy_in_more_digits(
+    rows: int, entries: int, smoothing: float
+) -> None:
+    shapes = ((rows, WIDTH), (entries, WIDTH), (entries,))
+    exact = [torch.randn(shape, dtype=torch.float64).requires_grad_() for shape in shapes]
+    given = [leaf.float().detach().requires_grad_() for leaf in exact]
+    targets_N = torch.randint(0, entries, (rows,))
+    loss, surprise = output_cross_entropy(*given, targets_N, smoothing=smoothing)
+    logits_NV = whole_logits(*exact)
+    expected = cross_entropy(logits_NV, targets_N, label_smoothing=smoothing, reduction="sum")
+    torch.testing.assert_close(loss.double(), expected)
+    torch.testing.assert_close(
+        surprise.double(), cross_entropy(logits_NV.detach(), targets_N, reduction="sum")
+    )
+    for ours, theirs in zip(
+        torch.autograd.grad(loss, given), torch.autograd.grad(expected, exact), strict=True
+    ):
+        torch.testing.assert_close(ours.double(), theirs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_is_seen(wrong: float) -> None:
+    features_NE, weight_VE, bias_V = leaves(dtype=torch.float32)
+    with torch.no_grad():
+        features_NE[3, 1] = wrong
+    loss, _ = output_cross_entropy(features_NE, weight_VE, bias_V, targets())
+    assert not loss.isfinite()
+
+
 def test_huge_logits_stay_finite() -> None:
     features_NE = torch.full((2, 1), 1e4, requires_grad=True)
     weight_VE = torch.tensor([[1.0], [-1.0]], requires_grad=True)
@@ -150,8 +182,7 @@ def test_no_gradient_is_made_where_none_is_wanted(monkeypatch: pytest.MonkeyPatc
         without = output_cross_entropy(*arguments, targets_N, smoothing=0.1)
     with Recorder() as full:
         with_gradient = output_cross_entropy(*arguments, targets_N, smoothing=0.1)
-    assert (quiet.calls["addmm"], quiet.calls["mm"]) == (10, 0)
-    assert (full.calls["addmm"], full.calls["mm"]) == (10, 20)
+    assert (quiet.calls["mm"], full.calls["mm"]) == (10, 30)
     torch.testing.assert_close(without, tuple(loss.detach() for loss in with_gradient))
 
 

@@ -13,11 +13,16 @@ RAGGED = [4, 3, 3, 1]
 Leaves = list[Tensor]
 
 
-def leaves(num_tokens: int, rows: int = ROWS) -> Leaves:
+def leaves(num_tokens: int, rows: int = ROWS, *, hidden: int = HIDDEN) -> Leaves:
     """Inputs, weights, bias and the first state."""
-    shapes = [(num_tokens, INPUT), (4 * HIDDEN, INPUT), (4 * HIDDEN, HIDDEN), (4 * HIDDEN,)]
-    shapes += [(rows, HIDDEN)] * 2
+    shapes = [(num_tokens, INPUT), (4 * hidden, INPUT), (4 * hidden, hidden), (4 * hidden,)]
+    shapes += [(rows, hidden)] * 2
     return [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
+
+
+def narrowed(wide: Leaves) -> Leaves:
+    """All in bfloat16 but for the bias and the cell."""
+    return [leaf if place in (3, 5) else leaf.bfloat16() for place, leaf in enumerate(wide)]
 
 
 def run(given: Leaves, sizes: list[int], mask_BH: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -104,8 +109,7 @@ def test_a_mask_drops_what_products_read_of_the_state_and_not_the_state() -> Non
 
 def test_narrow_numbers_give_nearly_the_same_states_in_wide_cells() -> None:
     wide = [leaf.float().detach() for leaf in leaves(sum(RAGGED))]
-    narrow = [leaf.bfloat16() for leaf in wide[:5]]
-    hidden_NH, cells_NH = run([*narrow, wide[5]], RAGGED)
+    hidden_NH, cells_NH = run(narrowed(wide), RAGGED)
     assert (hidden_NH.dtype, cells_NH.dtype) == (torch.bfloat16, torch.float32)
     expected = run(wide, RAGGED)
     torch.testing.assert_close((hidden_NH.float(), cells_NH), expected, atol=0.05, rtol=0.05)
@@ -113,7 +117,7 @@ def test_narrow_numbers_give_nearly_the_same_states_in_wide_cells() -> None:
 
 def test_the_gradient_of_narrow_numbers_is_narrow() -> None:
     wide = [leaf.float().detach() for leaf in leaves(sum(RAGGED))]
-    given = [*(leaf.bfloat16().requires_grad_() for leaf in wide[:5]), wide[5].requires_grad_()]
+    given = [leaf.requires_grad_() for leaf in narrowed(wide)]
     sum(part.float().square().sum() for part in run(given, RAGGED)).backward()
     expected = [leaf.clone().detach().requires_grad_() for leaf in wide]
     sum(part.square().sum() for part in run(expected, RAGGED)).backward()
@@ -121,3 +125,24 @@ def test_the_gradient_of_narrow_numbers_is_narrow() -> None:
         assert found.grad.dtype == found.dtype
         error = (found.grad.float() - leaf.grad).norm() / leaf.grad.norm()
         assert error < 0.05
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("rows", [ROWS, 600])  # of which a thread takes a share
+def test_compiled_steps_are_those_of_torch_in_more_digits(rows: int, masked: bool) -> None:
+    sizes = [rows, rows, rows // 2, 1]
+    exact = leaves(sum(sizes), rows, hidden=32)
+    mask_BH = torch.rand(rows, 32, dtype=torch.float64) if masked else None
+    given = [leaf.float().detach().requires_grad_() for leaf in exact]
+    states = run(given, sizes, None if mask_BH is None else mask_BH.float())
+    expected = run(exact, sizes, mask_BH)
+    torch.testing.assert_close(states, tuple(part.float() for part in expected))
+    found, wanted = outcome(states, given), outcome(expected, exact)
+    for ours, theirs in zip(found, wanted, strict=True):
+        torch.testing.assert_close(ours.double(), theirs.double(), rtol=1e-4, atol=1e-4)
+
+
+def test_the_same_again_is_the_same_to_the_last_bit() -> None:
+    given = [leaf.float().detach().requires_grad_() for leaf in leaves(1500, 500, hidden=32)]
+    first, second = (outcome(run(given, [500] * 3), given) for _ in range(2))
+    assert all(map(torch.equal, first, second))

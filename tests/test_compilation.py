@@ -11,7 +11,7 @@ import pytest
 from numba.core import event
 
 import seqcli
-from seqcli.smt.kernel import OLD, _CompilationTeller, _compiled, code_folder
+from seqcli.compilation import OLD, Compiler, _CompilationTeller, code_folder
 
 SCRIPT = "from seqcli.smt.asks import ask; print(ask(1), sum(ask.stats.cache_hits.values()))"
 ASKS = """from seqcli.smt.answers import answer
@@ -46,7 +46,13 @@ def run(package: Path, **variables: str) -> str:
 
 
 def test_code_is_kept_until_a_function_that_it_calls_changes(tmp_path: Path) -> None:
-    for name in ("__init__.py", "smt/__init__.py", "smt/kernel.py", "tokenizers/vocabulary.py"):
+    for name in [
+        "__init__.py",
+        "compilation.py",
+        "smt/__init__.py",
+        "smt/kernel.py",
+        "tokenizers/vocabulary.py",
+    ]:
         target = tmp_path / "seqcli" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(Path(seqcli.__file__).parent / name, target)
@@ -66,10 +72,11 @@ def test_it_is_said_once_that_functions_are_compiled(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     teller = _CompilationTeller()
-    monkeypatch.setattr("seqcli.smt.kernel.FOLDER", None)
+    monkeypatch.setattr("seqcli.compilation.code_folder", lambda *_: None)
+    kernel = Compiler([Path(__file__)]).kernel
     with caplog.at_level("INFO", logger="seqcli"), event.install_listener("numba:compile", teller):
         for value in (1, 1.0, 1j):
-            _compiled(lambda value: value + 1)(value)
+            kernel(lambda value: value + 1)(value)
     own = [record for record in caplog.records if "compiling" in record.message]
     assert 1 <= len(own) <= 2  # one of this teller, one of the module's if it had not spoken
 
@@ -78,21 +85,25 @@ def test_each_state_of_the_sources_has_a_folder_of_its_own(tmp_path: Path) -> No
     sources = [tmp_path / "a.py", tmp_path / "b.py"]
     for path in sources:
         path.write_text("x")
-    first = code_folder(sources, [tmp_path])
-    assert first == code_folder(sources, [tmp_path]) != code_folder(sources[:1], [tmp_path])
+    first = code_folder("code", sources, [tmp_path])
+    assert (
+        first
+        == code_folder("code", sources, [tmp_path])
+        != code_folder("code", sources[:1], [tmp_path])
+    )
     sources[1].write_text("y")
-    assert first != code_folder(sources, [tmp_path])
+    assert first != code_folder("code", sources, [tmp_path])
     assert first is not None
     assert first.is_dir()
     os.utime(first, (0, time.time() - OLD - 1))
-    code_folder(sources, [tmp_path])
+    code_folder("code", sources, [tmp_path])
     assert not first.exists()
 
 
 @pytest.mark.parametrize("bases", [[], ["file"]])
 def test_where_nothing_can_be_written_no_code_is_kept(bases: list[str], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert code_folder([], [tmp_path / base for base in bases]) is None
-    folder = code_folder([], [*(tmp_path / base for base in bases), tmp_path / "other"])
+    assert code_folder("code", [], [tmp_path / base for base in bases]) is None
+    folder = code_folder("code", [], [*(tmp_path / base for base in bases), tmp_path / "other"])
     assert folder is not None
     assert folder.parent == tmp_path / "other"

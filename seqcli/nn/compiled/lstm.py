@@ -1,0 +1,282 @@
+"""The steps of an LSTM layer between their products, forward and backward.
+
+Rows stand step after step, of all steps in one array, but for what goes on from step to step. The
+cells begin with those before the first step, one for each of its rows.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqcli.nn.compiled.arithmetic import ONE, narrow, sigmoid, tanh, widen
+from seqcli.nn.compiled.compiler import carray, leaf, loop, part
+from seqcli.nn.compiled.threads import ThreadedCall, arguments, matrix, next_share, vector, wide
+from seqcli.nn.lstm_steps import Kept, Step
+
+STEP = (
+    *Step._fields,
+    "first_size",  # the rows of the first step
+    "hidden_size",
+    "gates",
+    "cells",
+    "mask",
+)
+FORWARD = arguments(*STEP, "bias", "hidden", "read")
+BACKWARD = arguments(*STEP, "of_hidden", "of_cells", "of_read", "of_cell", "of_sums", "of_bias")
+
+Row = np.ndarray[Any, Any]
+
+
+@part
+def _forward(pointer: Any, stored: Any) -> None:
+    """Turn the sums inside the gates of a step into these, and go on to its states."""
+    step = carray(pointer, 1, FORWARD)[0]
+    size, width = step.size, step.hidden_size
+    gates = matrix(step.gates, step.start + size, 4 * width, stored)
+    hidden = matrix(step.hidden, step.start + size, width, stored)
+    read = matrix(step.read, step.start + size + step.next_size, width, stored)
+    cells = matrix(step.cells, step.first_size + step.start + size, width, np.float32)
+    bias = vector(step.bias, 4 * width, np.float32)
+    mask = matrix(step.mask, step.first_size, width, np.float32)
+    room = np.empty(4 * width, np.float32)
+    states = room[:width]
+    share = next_share(pointer)
+    while share < step.shares:
+        for row in range(size * share // step.shares, size * (share + 1) // step.shares):
+            place = step.start + row
+            _open_gates(gates[place], bias, room)
+            cell = cells[step.first_size + place]
+            _go_on(room, cells[step.previous + row], cell)
+            _store(states, hidden[place])
+            if row < step.next_size:
+                if step.mask:
+                    _multiply(states, mask[row])
+                _store(states, read[place + size])
+        share = next_share(pointer)
+
+
+@leaf
+def _open_gates(gates: Row, bias: Row, room: Row) -> None:
+    """Replace sums by gates, which stay in `room` in float32: input, forget, candidate, output."""
+    width = len(room) // 4
+    _sums(gates, bias, room)
+    _squash(room[: 2 * width])
+    _squash_candidate(room[2 * width : 3 * width])
+    _squash(room[3 * width :])
+    _store(room, gates)
+
+
+@leaf
+def _go_on(room: Row, before: Row, cell: Row) -> None:
+    """Make the new cell, and the hidden states in place of the input gate."""
+    width = len(cell)
+    _new_cell(room[:width], room[width : 2 * width], room[2 * width : 3 * width], before, cell)
+    _hidden(room[3 * width :], cell, room[:width])
+
+
+@loop
+def _sums(stored: Row, bias: Row, sums: Row) -> None:
+    for place in range(len(sums)):
+        sums[place] = widen(stored[place]) + bias[place]
+
+
+@loop
+def _squash(values: Row) -> None:
+    for place in range(len(values)):
+        values[place] = sigmoid(values[place])
+
+
+@loop
+def _squash_candidate(values: Row) -> None:
+    for place in range(len(values)):
+        values[place] = tanh(values[place])
+
+
+@loop
+def _new_cell(input: Row, forget: Row, candidate: Row, before: Row, cell: Row) -> None:
+    for unit in range(len(cell)):
+        cell[unit] = forget[unit] * before[unit] + input[unit] * candidate[unit]
+
+
+@loop
+def _hidden(output: Row, cell: Row, hidden: Row) -> None:
+    for unit in range(len(hidden)):
+        hidden[unit] = output[unit] * tanh(cell[unit])
+
+
+@loop
+def _multiply(values: Row, factors: Row) -> None:
+    for place in range(len(values)):
+        values[place] *= factors[place]
+
+
+@loop
+def _store(values: Row, stored: Row) -> None:
+    for place in range(len(values)):
+        stored[place] = narrow(values[place], stored[place])
+
+
+@part
+def _backward(pointer: Any, stored: Any) -> None:
+    """Make the gradient of a step's sums, and of the cell before it, from those of its states."""
+    step = carray(pointer, 1, BACKWARD)[0]
+    size, width = step.size, step.hidden_size
+    gates = matrix(step.gates, step.start + size, 4 * width, stored)
+    cells = matrix(step.cells, step.first_size + step.start + size, width, np.float32)
+    mask = matrix(step.mask, step.first_size, width, np.float32)
+    of_hidden = matrix(step.of_hidden, step.start + size, width, stored)
+    of_cells = matrix(step.of_cells, step.start + size, width, np.float32)
+    of_read = matrix(step.of_read, step.next_size, width, stored)
+    of_cell = matrix(step.of_cell, step.first_size, width, np.float32)
+    of_sums = matrix(step.of_sums, step.start + size, 4 * width, stored)
+    of_bias = matrix(step.of_bias, step.shares, 4 * width, np.float32)
+    room = np.empty(4 * width, np.float32)
+    of_states = np.empty(width, np.float32)
+    share = next_share(pointer)
+    while share < step.shares:
+        for row in range(size * share // step.shares, size * (share + 1) // step.shares):
+            place = step.start + row
+            of_states[:] = 0
+            if row < step.next_size:
+                _add(of_read[row], of_states)
+                if step.mask:
+                    _multiply(of_states, mask[row])
+            if step.of_hidden:
+                _add(of_hidden[place], of_states)
+            if step.of_cells:
+                _add(of_cells[place], of_cell[row])
+            room[:] = 0
+            _add(gates[place], room)
+            cell, before = cells[step.first_size + place], cells[step.previous + row]
+            _differentiate(room, cell, before, of_states, of_cell[row])
+            _add(room, of_bias[share])
+            _store(room, of_sums[place])
+        share = next_share(pointer)
+
+
+@leaf
+def _differentiate(room: Row, cell: Row, before: Row, of_states: Row, of_cell: Row) -> None:
+    """Replace the gates in `room` by the gradients of their sums.
+
+    The gradient of a sigmoid is s (1 - s), of a tanh 1 - t t. On the way `of_states` is used up,
+    and `of_cell` becomes the gradient of the cell before.
+    """
+    width = len(cell)
+    _through_output(room[3 * width :], cell, of_states, of_cell)
+    _through_candidate(room[:width], room[2 * width : 3 * width], of_cell)
+    _through_forget(room[width : 2 * width], before, of_cell)
+
+
+@loop
+def _through_output(output: Row, cell: Row, of_states: Row, of_cell: Row) -> None:
+    for unit in range(len(cell)):
+        gate, squashed = output[unit], tanh(cell[unit])
+        output[unit] = of_states[unit] * squashed * gate * (ONE - gate)
+        of_cell[unit] += of_states[unit] * gate * (ONE - squashed * squashed)
+
+
+@loop
+def _through_candidate(input: Row, candidate: Row, of_cell: Row) -> None:
+    for unit in range(len(of_cell)):
+        gate, value = input[unit], candidate[unit]
+        input[unit] = of_cell[unit] * value * gate * (ONE - gate)
+        candidate[unit] = of_cell[unit] * gate * (ONE - value * value)
+
+
+@loop
+def _through_forget(forget: Row, before: Row, of_cell: Row) -> None:
+    for unit in range(len(of_cell)):
+        gate = forget[unit]
+        forget[unit] = of_cell[unit] * before[unit] * gate * (ONE - gate)
+        of_cell[unit] *= gate
+
+
+@loop
+def _add(stored: Row, sums: Row) -> None:
+    for place in range(len(sums)):
+        sums[place] += widen(stored[place])
+
+
+def _forward_bfloat16(pointer: Any) -> None:
+    _forward(pointer, np.uint16)
+
+
+def _forward_float32(pointer: Any) -> None:
+    _forward(pointer, np.float32)
+
+
+def _backward_bfloat16(pointer: Any) -> None:
+    _backward(pointer, np.uint16)
+
+
+def _backward_float32(pointer: Any) -> None:
+    _backward(pointer, np.float32)
+
+
+FORWARD_BY_FORMAT = {torch.bfloat16: _forward_bfloat16, torch.float32: _forward_float32}
+BACKWARD_BY_FORMAT = {torch.bfloat16: _backward_bfloat16, torch.float32: _backward_float32}
+
+
+class _Steps:
+    def __init__(self, call: ThreadedCall, sums_NG: Tensor) -> None:
+        self._call, self._width = call, sums_NG.shape[1]
+
+    def __call__(self, step: Step) -> None:
+        self._call(step.size * self._width, *step)
+
+
+class Forward(_Steps):
+    """See `lstm_steps.forward_steps`."""
+
+    def __init__(self, kept: Kept, bias_G: Tensor, hidden_NH: Tensor, read_NH: Tensor) -> None:
+        call = ThreadedCall(
+            FORWARD_BY_FORMAT[hidden_NH.dtype],
+            FORWARD,
+            {**_common(kept), "bias": wide(bias_G), "hidden": hidden_NH, "read": read_NH},
+        )
+        super().__init__(call, kept.gates_NG)
+
+
+class Backward(_Steps):
+    """See `lstm_steps.backward_steps`."""
+
+    def __init__(
+        self,
+        kept: Kept,
+        outer: tuple[Tensor | None, Tensor | None],
+        of_read_BH: Tensor,
+        of_cell_BH: Tensor,
+        of_sums_NG: Tensor,
+    ) -> None:
+        of_hidden_NH, of_cells_NH = outer
+        self._of_bias_PG = of_cell_BH.new_zeros(torch.get_num_threads(), of_sums_NG.shape[1])
+        call = ThreadedCall(
+            BACKWARD_BY_FORMAT[of_sums_NG.dtype],
+            BACKWARD,
+            {
+                **_common(kept),
+                "of_hidden": None if of_hidden_NH is None else of_hidden_NH.contiguous(),
+                "of_cells": None if of_cells_NH is None else of_cells_NH.contiguous(),
+                "of_read": of_read_BH,
+                "of_cell": of_cell_BH,
+                "of_sums": of_sums_NG,
+                "of_bias": self._of_bias_PG,
+            },
+        )
+        super().__init__(call, of_sums_NG)
+
+    def bias_gradient(self) -> Tensor:
+        return self._of_bias_PG.sum(0)
+
+
+def _common(kept: Kept) -> dict[str, int | Tensor | None]:
+    gates_NG, cells_XH, mask_BH = kept
+    return {
+        "first_size": len(cells_XH) - len(gates_NG),
+        "hidden_size": cells_XH.shape[1],
+        "gates": gates_NG,
+        "cells": cells_XH,
+        "mask": None if mask_BH is None else wide(mask_BH),
+    }
