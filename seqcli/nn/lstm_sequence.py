@@ -59,7 +59,8 @@ class _Sequence(torch.autograd.Function):
         read_NH[: sizes[0]] = (
             hidden_BH if mask_BH is None else hidden_BH * mask_BH.to(hidden_BH.dtype)
         )
-        cells_XH = torch.cat([cell_BH, cell_BH.new_empty(hidden_NH.shape)])
+        cells_XH = cell_BH.new_empty(len(cell_BH) + len(gates_NG), cell_BH.shape[1])
+        cells_XH[: len(cell_BH)] = cell_BH
         kept = Kept(gates_NG, cells_XH, mask_BH)
         go_on = forward_steps(kept, bias_G, hidden_NH, read_NH)
         weight_HG = weight_GH.T

@@ -5,12 +5,14 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+FEW_ROWS = 16  # a step has a multiple of it, or all rows: oneDNN compiles code for each other size
+
 
 class Packing(ABC):
     """A batch as a row for each of its N tokens: those of the first step, then of the second.
 
     `sizes` are the numbers of tokens of each step. The rows of a step are the first ones of the
-    step before, in an order that `arrange` gives.
+    step before, in an order that `arrange` gives; the last ones may be padding.
     """
 
     sizes: list[int]
@@ -53,17 +55,26 @@ class WholePacking(Packing):
 
 
 class RealPacking(Packing):
-    """The real tokens, which come first in each row; the longest row is first in each step."""
+    """The real tokens, which come first in each row, and of padding a little.
+
+    The longest row is first in each step.
+    """
 
     def __init__(self, mask_BS: Tensor) -> None:
         self._shape = mask_BS.shape
         lengths_B = mask_BS.sum(1)
         self._rows_B = lengths_B.argsort(descending=True, stable=True)
+        real_S = mask_BS.sum(0)
+        sizes_S = (-(-real_S // FEW_ROWS) * FEW_ROWS).clamp(max=len(mask_BS))
+        self.sizes = [size for size in sizes_S.tolist() if size]
+        row_B = torch.arange(len(mask_BS), device=mask_BS.device)
+        is_read_SB = row_B < sizes_S.unsqueeze(1)
         step_S1 = torch.arange(mask_BS.shape[1], device=mask_BS.device).unsqueeze(1)
         places_SB = self._rows_B * mask_BS.shape[1] + step_S1
-        self._places_N = places_SB[mask_BS[self._rows_B].T]
-        sizes_S = mask_BS.sum(0)
-        self.sizes = [size for size in sizes_S.tolist() if size]
+        self._places_N = places_SB[is_read_SB]
+        is_real_SB = row_B < real_S.unsqueeze(1)
+        beyond = mask_BS.numel()  # where states of padding are laid down, to be left there
+        self._kept_N = torch.where(is_real_SB, places_SB, beyond)[is_read_SB]
         before_S = sizes_S.cumsum(0) - sizes_S
         last_B = before_S[lengths_B - 1] + self._rows_B.argsort()
         self._last_B = last_B.clamp(max=len(self._places_N) - 1)  # an empty row has no last token
@@ -72,8 +83,8 @@ class RealPacking(Packing):
         return states_BSH.flatten(0, 1).index_select(0, self._places_N)
 
     def unpack(self, states_NH: Tensor) -> Tensor:
-        zero_XH = states_NH.new_zeros(self._shape.numel(), states_NH.shape[1])
-        return zero_XH.index_copy_(0, self._places_N, states_NH).view(*self._shape, -1)
+        zero_XH = states_NH.new_zeros(self._shape.numel() + 1, states_NH.shape[1])
+        return zero_XH.index_copy_(0, self._kept_N, states_NH)[:-1].view(*self._shape, -1)
 
     def arrange(self, states_BH: Tensor) -> Tensor:
         return states_BH.index_select(0, self._rows_B)
