@@ -24,7 +24,7 @@ from seqcli.nn.stacks.residual import ResidualWiring
 
 STEPS = "steps"  # what a layer calls its kernel that has none
 PATHS = {
-    "oneDNN or lstm_sequence": "whole sequences in oneDNN, large batches in one operation",
+    "oneDNN or lstm_sequence": "whole sequences in oneDNN, large bfloat16 ones in one operation",
     "lstm_sequence": "whole sequences in one operation",
     "cuDNN": "whole sequences in cuDNN",
     "torch": "whole sequences in torch's own kernel",

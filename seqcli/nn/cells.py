@@ -283,7 +283,7 @@ def pays_as_one_operation(inputs_BSE: Tensor, weight_GH: Tensor) -> bool:
     In float32 its products are MKL's, which on processors of AMD are half as fast as oneDNN's.
     """
     is_large = len(inputs_BSE) * weight_GH.shape[1] >= LARGE_STEP
-    is_training = torch.is_grad_enabled() and not inputs_BSE.is_cuda
+    is_training = torch.is_grad_enabled() and inputs_BSE.device.type == "cpu"
     return is_large and is_training and product_dtype(weight_GH) == torch.bfloat16
 
 

@@ -33,7 +33,7 @@ from seqcli.nn.stacks import STACKS
 SOURCE_LENGTH, TARGET_LENGTH = 5, 7
 
 AT_ONCE = "whole sequences in one operation"
-EITHER = "whole sequences in oneDNN, large batches in one operation"
+EITHER = "whole sequences in oneDNN, large bfloat16 ones in one operation"
 
 
 def build(config: Seq2SeqConfig, vocabulary_size: int = 11) -> Seq2Seq:

@@ -149,6 +149,12 @@ def test_the_compiled_gradient_is_that_of_cross_entropy_in_more_digits(
         torch.testing.assert_close(ours.double(), theirs, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("target", [-1, ENTRIES])
+def test_a_target_that_is_no_entry_is_refused(target: int) -> None:
+    with pytest.raises(IndexError, match=f"{ENTRIES} entries"):
+        output_cross_entropy(*leaves(1, torch.float32), torch.tensor([target]))
+
+
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
 def test_a_loss_that_is_no_number_is_seen(wrong: float) -> None:
     features_NE, weight_VE, bias_V = leaves(dtype=torch.float32)

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from seqcli.experiment import Recipe
-from seqcli.nn import cells
+from seqcli.nn import cells, compiled
 from seqcli.tasks import TASKS
 from seqcli.text.lines import read_lines
 from seqcli.training.distributed import Processes
@@ -107,6 +107,7 @@ def test_an_update_does_not_wait_for_the_device(
         architecture=architecture,
     )
     monkeypatch.setattr(cells, "pays_as_one_operation", lambda *_: False)  # as on CUDA
+    monkeypatch.setattr(compiled, "FORMATS", ())
     device, meter = torch.device(device_type), Meter()
     updater, batches = prepared(recipe, device)
     updater.update(batches[0], meter, total_steps=9)  # makes what later ones find there

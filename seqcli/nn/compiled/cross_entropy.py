@@ -107,9 +107,11 @@ def differentiate(
 
     It is that of the sum of cross-entropies, but for `off_target` in place of -1 at each target.
     Returns normalizers (logarithms of the sums of exponentials) and logits of the targets in one
-    tensor, and gradient_V, summed over the rows.
+    tensor, and gradient_V, summed over the rows. Raises IndexError if a target is no entry.
     """
     rows, entries = products_RV.shape
+    if rows and not 0 <= targets_R.min() <= targets_R.max() < entries:
+        raise IndexError(f"a target is not among the {entries} entries")
     figures_2R = products_RV.new_empty(2, rows, dtype=torch.float32)
     of_bias_PV = figures_2R.new_zeros(torch.get_num_threads(), entries)
     call = ThreadedCall(
