@@ -4,11 +4,13 @@ What keeps it there looks at the file of the one function alone, not at those of
 constants that are part of its code: so each state of the sources has a folder of its own.
 """
 
+import contextlib
 import hashlib
 import logging
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -18,6 +20,7 @@ import numba
 from numba.core import event
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+_settings_lock = threading.Lock()
 log = logging.getLogger(__name__)
 OLD = 24 * 3600  # seconds without a new function, after which the code of other sources goes
 POINTER_FUNCTION = "void(voidptr)"
@@ -36,8 +39,8 @@ class Compiler:
 
     def __init__(self, sources: Sequence[Path]) -> None:
         home = sources[0].parent
-        all_sources = [Path(__file__), *sources]
-        self.folder = code_folder(f"kernels-{home.name}", all_sources, _bases(home))
+        self.sources = [Path(__file__), *sources]
+        self.folder = code_folder(f"kernels-{home.name}", self.sources, _bases(home))
 
     def kernel(self, function: Function) -> Function:
         """Compile a function that Python calls."""
@@ -84,15 +87,16 @@ class Compiler:
         made = compiler(cache=is_kept, nogil=True, no_cfunc_wrapper=True, **options)
         return cast(Function, self._keeping_code(made, function))
 
-    def _keeping_code(self, compile: Callable[[Function], Any], function: Function) -> Any:
+    def _keeping_code(self, compiler: Callable[[Function], Any], function: Function) -> Any:
         """Compile with our folder in numba's settings, which hold for all functions."""
         settings: Any = numba.config
-        before = settings.CACHE_DIR
-        settings.CACHE_DIR = str(self.folder or "")
-        try:
-            return compile(function)
-        finally:
-            settings.CACHE_DIR = before
+        with _settings_lock:
+            before = settings.CACHE_DIR
+            settings.CACHE_DIR = str(self.folder or "")
+            try:
+                return compiler(function)
+            finally:
+                settings.CACHE_DIR = before
 
 
 def inlined(function: Function) -> Function:
@@ -113,13 +117,18 @@ def code_folder(name: str, sources: Iterable[Path], bases: Iterable[Path]) -> Pa
         try:
             folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=folder).close()
-            for other in set(base.glob(f"{name}-*")) - {folder}:
-                if time.time() - other.stat().st_mtime > OLD:
-                    shutil.rmtree(other, ignore_errors=True)
         except OSError:
             continue
+        _remove_old(set(base.glob(f"{name}-*")) - {folder})
         return folder
     return None
+
+
+def _remove_old(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        with contextlib.suppress(FileNotFoundError):  # another process has removed it
+            if time.time() - folder.stat().st_mtime > OLD:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _bases(home: Path) -> list[Path]:
@@ -130,7 +139,7 @@ def _bases(home: Path) -> list[Path]:
 
 
 class _CompilationTeller(event.Listener):
-    """Says once that functions are compiled, which takes half a minute if it is all of them."""
+    """Says once that functions are compiled, which takes up to half a minute."""
 
     _is_told = False
 

@@ -61,7 +61,8 @@ HOUSE = {  # from the top down: an arrow never points down this list
     "__main__": room("cli"),
 }
 
-COMPILED = "seqcli/nn/compiled/", frozenset({"numpy", "numba", "llvmlite"})  # guests of it alone
+COMPILED = "seqcli/nn/compiled/"  # the part of its room that has more guests
+GUESTS_OF_COMPILED = frozenset({"numpy", "numba", "llvmlite"})
 
 GUEST_ROOMS = {  # a guest that keeps to one place, whatever the room's list says
     "typer": "seqcli/cli/",
@@ -106,8 +107,8 @@ def faults_of(source: str, path: Path) -> list[str]:
             allowed = path.as_posix().startswith(GUEST_ROOMS[top])
         else:
             guests = HOUSE[name].guests
-            if path.as_posix().startswith(COMPILED[0]):
-                guests |= COMPILED[1]
+            if path.as_posix().startswith(COMPILED):
+                guests |= GUESTS_OF_COMPILED
             allowed = top in sys.stdlib_module_names or top in guests
         if not allowed:
             faults.append(f"{name} imports {wanted} ({path.as_posix()}:{line})")

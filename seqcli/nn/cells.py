@@ -7,7 +7,7 @@ The LSTM has one operation of our own for training: for large batches in bfloat1
 wherever states are dropped.
 
 For torch's kernels sequences are padded, never packed: packed ones miss oneDNN's and some of
-cuDNN's fast kernels. Our own operation and the loop over steps pass over padding.
+cuDNN's fast kernels. Our own operation and the loop over steps pass over most of the padding.
 """
 
 from abc import abstractmethod

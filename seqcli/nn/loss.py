@@ -204,6 +204,8 @@ def _cross_entropy(
     smoothing: float,
     consistency: float,
 ) -> tuple[Tensor, Tensor]:
+    if targets_N.shape != features_PNE.shape[1:2] or targets_N.is_floating_point():
+        raise ValueError("each row needs the number of an entry as its target")
     device_type = features_PNE.device.type
     if torch.is_autocast_enabled(device_type) and features_PNE.dtype == torch.float32:
         features_PNE = features_PNE.to(torch.get_autocast_dtype(device_type))

@@ -3,9 +3,10 @@
 The steps make their products with the state one after the other; all others are made at once: those
 with the inputs, and the gradients of the weights. In large batches on a CPU this is faster than
 oneDNN's LSTM, which keeps its gates in float32, in blocks so large that the system gets them back
-and hands them out anew in every step of a training; and it passes over padding.
+and hands them out anew in every step of a training; and it passes over most padding.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -32,6 +33,12 @@ def lstm_sequence(
     one number format, that of the products; the rest is in that of cell_BH, in which all else is
     computed.
     """
+    hidden_BH, cell_BH = state
+    _, weight_GH, bias_G = weights
+    assert hidden_BH.shape == cell_BH.shape == (sizes[0], weight_GH.shape[1])
+    assert len(weight_GH) == len(bias_G)
+    assert mask_BH is None or mask_BH.shape == cell_BH.shape
+    assert all(size >= next_size for size, next_size in itertools.pairwise(sizes))
     # torch declares `apply` without types
     states: tuple[Tensor, Tensor] = _Sequence.apply(  # type: ignore[no-untyped-call]
         inputs_NE, *weights, *state, mask_BH, list(sizes)
@@ -62,12 +69,12 @@ class _Sequence(torch.autograd.Function):
         cells_XH = cell_BH.new_empty(len(cell_BH) + len(gates_NG), cell_BH.shape[1])
         cells_XH[: len(cell_BH)] = cell_BH
         kept = Kept(gates_NG, cells_XH, mask_BH)
-        go_on = forward_steps(kept, bias_G, hidden_NH, read_NH)
+        forward_step = forward_steps(kept, bias_G, hidden_NH, read_NH)
         weight_HG = weight_GH.T
         parts = zip(_steps(sizes), gates_NG.split(sizes), read_NH.split(sizes), strict=True)
         for step, sums_BG, read_BH in parts:
             torch.addmm(sums_BG, read_BH, weight_HG, out=sums_BG)
-            go_on(step)
+            forward_step(step)
         ctx.sizes = sizes
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(inputs_NE, read_NH, weight_GE, weight_GH, *kept)
@@ -83,19 +90,19 @@ class _Sequence(torch.autograd.Function):
         of_sums_NG = torch.empty_like(gates_NG)
         of_read_BH = read_NH.new_empty(ctx.sizes[0], read_NH.shape[1])
         of_cell_BH = cells_XH.new_zeros(of_read_BH.shape)
-        go_back = backward_steps(
+        backward_step = backward_steps(
             kept, (of_hidden_NH, of_cells_NH), of_read_BH, of_cell_BH, of_sums_NG
         )
         parts = list(zip(_steps(ctx.sizes), of_sums_NG.split(ctx.sizes), strict=True))
         for step, of_sums_BG in reversed(parts):
-            go_back(step)
+            backward_step(step)
             torch.mm(of_sums_BG, weight_GH, out=of_read_BH[: step.size])
         needs_inputs, needs_weight_GE, needs_weight_GH, *_ = ctx.needs_input_grad
         return (
             of_sums_NG @ weight_GE if needs_inputs else None,
             of_sums_NG.T @ inputs_NE if needs_weight_GE else None,
             of_sums_NG.T @ read_NH if needs_weight_GH else None,
-            go_back.bias_gradient(),
+            backward_step.bias_gradient(),
             of_read_BH if mask_BH is None else of_read_BH * mask_BH.to(of_read_BH.dtype),
             of_cell_BH,
             None,

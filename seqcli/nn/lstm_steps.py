@@ -29,6 +29,11 @@ class Kept(NamedTuple):
     cells_XH: Tensor
     mask_BH: Tensor | None  # of what products read of the state
 
+    @property
+    def are_compiled(self) -> bool:
+        """Whether there is compiled code for steps of these number formats."""
+        return is_compiled_for(self.gates_NG) and self.cells_XH.dtype == torch.float32
+
 
 class BackwardSteps(Protocol):
     """What goes through a step from its states back to its sums."""
@@ -46,7 +51,7 @@ def forward_steps(
 
     It makes gates of them, the cells, the hidden states, and what the next step's product reads.
     """
-    if not is_compiled_for(kept.gates_NG):
+    if not kept.are_compiled:
         return _Forward(kept, bias_G, hidden_NH, read_NH)
     from seqcli.nn.compiled.lstm import Forward
 
@@ -66,7 +71,7 @@ def backward_steps(
     of_read_BH, that of what the next step has read. It makes of_sums_NG. That of the cells of a
     step, of_cell_BH, becomes that of the cells of the step before.
     """
-    if not is_compiled_for(kept.gates_NG):
+    if not kept.are_compiled:
         return _Backward(kept, outer, of_read_BH, of_cell_BH, of_sums_NG)
     from seqcli.nn.compiled.lstm import Backward
 

@@ -12,7 +12,7 @@ class Packing(ABC):
     """A batch as a row for each of its N tokens: those of the first step, then of the second.
 
     `sizes` are the numbers of tokens of each step. The rows of a step are the first ones of the
-    step before, in an order that `arrange` gives; the last ones may be padding.
+    step before, in an order that `arrange` gives; the last ones may be padding, of finite numbers.
     """
 
     sizes: list[int]

@@ -149,6 +149,41 @@ def test_the_compiled_gradient_is_that_of_cross_entropy_in_more_digits(
         torch.testing.assert_close(ours.double(), theirs, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("smoothing", [0, 0.1])
+def test_numbers_may_be_given_in_other_ways(smoothing: float) -> None:
+    """A whole number as smoothing, targets of fewer bits, each of a few read, another default."""
+    arguments, targets_N = leaves(400, torch.float32), targets(400)
+    expected, _ = output_cross_entropy(*arguments, targets_N, smoothing=float(smoothing))
+    gradients = torch.autograd.grad(expected, arguments)
+    strided_N = torch.stack([targets_N, -targets_N], dim=1).int()[:, 0]
+    torch.set_default_dtype(torch.float64)
+    try:
+        found, _ = output_cross_entropy(*arguments, strided_N, smoothing=smoothing)
+        assert torch.equal(found, expected)
+        for ours, theirs in zip(torch.autograd.grad(found, arguments), gradients, strict=True):
+            assert torch.equal(ours, theirs)
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("wrong_N", [targets(ROWS - 1), targets(ROWS + 1), torch.rand(ROWS)])
+def test_targets_that_are_not_one_for_each_row_are_refused(wrong_N: Tensor) -> None:
+    with pytest.raises(ValueError, match="each row"):
+        output_cross_entropy(*leaves(dtype=torch.float32), wrong_N)
+
+
+def test_each_thread_adds_up_the_bias_of_its_own_rows() -> None:
+    arguments, targets_N = leaves(3000, torch.float32), targets(3000)
+    before, found = torch.get_num_threads(), []
+    for num_threads in (1, 2, 3):
+        torch.set_num_threads(num_threads)
+        loss, _ = output_cross_entropy(*arguments, targets_N)
+        found.append(torch.autograd.grad(loss, arguments[2]))
+    torch.set_num_threads(before)
+    torch.testing.assert_close(found[1], found[0])
+    torch.testing.assert_close(found[2], found[0])
+
+
 @pytest.mark.parametrize("target", [-1, ENTRIES])
 def test_a_target_that_is_no_entry_is_refused(target: int) -> None:
     with pytest.raises(IndexError, match=f"{ENTRIES} entries"):

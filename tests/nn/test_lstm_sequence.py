@@ -4,7 +4,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from seqcli.nn import compiled
+from seqcli.nn.compiled.lstm import Forward
 from seqcli.nn.lstm_sequence import lstm_sequence
+from seqcli.nn.lstm_steps import Kept, forward_steps
 from tests.nn.outcomes import outcome
 
 INPUT, HIDDEN, ROWS = 3, 2, 4
@@ -65,6 +68,24 @@ def test_the_gradient_of_ragged_steps_is_that_by_differences(masked: bool) -> No
     mask_BH = torch.rand(ROWS, HIDDEN, dtype=torch.float64) if masked else None
     given = leaves(sum(RAGGED))
     assert torch.autograd.gradcheck(lambda *leaves: run([*leaves], RAGGED, mask_BH), given)
+
+
+@pytest.mark.parametrize("part", [0, 1])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_gradient_may_be_one_number_seen_as_many_and_of_one_part_alone(
+    part: int, dtype: torch.dtype
+) -> None:
+    """As the gradient of a sum is; compiled code would read beyond the one."""
+    exact = [leaf.to(dtype).double().detach().requires_grad_() for leaf in leaves(sum(RAGGED))]
+    given = [leaf.float().detach() for leaf in exact]
+    given = [
+        leaf.requires_grad_() for leaf in (given if dtype == torch.float32 else narrowed(given))
+    ]
+    run(given, RAGGED)[part].sum().backward()
+    run(exact, RAGGED)[part].sum().backward()
+    for ours, theirs in zip(given, exact, strict=True):
+        error = (ours.grad.double() - theirs.grad).norm() / theirs.grad.norm()
+        assert error < (1e-5 if dtype == torch.float32 else 0.03)
 
 
 @pytest.mark.parametrize("part", [0, 1])
@@ -146,3 +167,70 @@ def test_the_same_again_is_the_same_to_the_last_bit() -> None:
     given = [leaf.float().detach().requires_grad_() for leaf in leaves(1500, 500, hidden=32)]
     first, second = (outcome(run(given, [500] * 3), given) for _ in range(2))
     assert all(map(torch.equal, first, second))
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_compiled_steps_of_narrow_numbers_are_those_of_torch(
+    masked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the same narrow numbers, but for the rounding of what is stored."""
+    sizes = [600, 600, 300, 1]
+    wide = [leaf.float().detach() for leaf in leaves(sum(sizes), 600, hidden=32)]
+    mask_BH = torch.rand(600, 32).round() if masked else None
+
+    def found() -> Leaves:
+        given = [leaf.clone().requires_grad_() for leaf in narrowed(wide)]
+        return outcome(run(given, sizes, mask_BH), given)
+
+    ours = found()
+    monkeypatch.setattr(compiled, "FORMATS", ())
+    for our, torchs in zip(ours, found(), strict=True):
+        assert our.dtype == torchs.dtype
+        assert (our.float() - torchs.float()).norm() < 0.004 * torchs.float().norm()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "cell_dtype", "is_compiled"),
+    [
+        (torch.float32, torch.float32, True),
+        (torch.bfloat16, torch.float32, True),
+        (torch.float64, torch.float64, False),
+        (torch.bfloat16, torch.float64, False),
+    ],
+)
+def test_steps_are_compiled_where_cells_are_of_float32(
+    dtype: torch.dtype, cell_dtype: torch.dtype, is_compiled: bool
+) -> None:
+    kept = Kept(torch.zeros(1, 8, dtype=dtype), torch.zeros(2, 2, dtype=cell_dtype), None)
+    bias_G, hidden_NH = torch.zeros(8), torch.zeros(1, 2, dtype=dtype)
+    steps = forward_steps(kept, bias_G, hidden_NH, hidden_NH.clone())
+    assert (type(steps) is Forward) == is_compiled
+
+
+def test_the_number_of_threads_may_change_between_both_ways() -> None:
+    given = [leaf.float().detach().requires_grad_() for leaf in leaves(1500, 500, hidden=32)]
+    expected = outcome(run(given, [500] * 3), given)
+    states = run(given, [500] * 3)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if before > 1 else 2)
+    found = outcome(states, given)
+    torch.set_num_threads(before)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"), [("mask", (1, 2)), ("bias", (1,)), ("cell", (1, 2)), ("sizes", ())]
+)
+def test_shapes_that_do_not_fit_are_never_read(name: str, shape: tuple[int, ...]) -> None:
+    given = [leaf.float().detach() for leaf in leaves(5)]
+    mask_BH, sizes = torch.ones(ROWS, HIDDEN), [ROWS, 1]
+    if name == "mask":
+        mask_BH = torch.ones(shape)
+    elif name == "bias":
+        given[3] = torch.zeros(shape)
+    elif name == "cell":
+        given[5] = torch.zeros(shape)
+    else:
+        sizes = [1, ROWS]
+    with pytest.raises(AssertionError):
+        run(given, sizes, mask_BH)

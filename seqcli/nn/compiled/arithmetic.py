@@ -4,20 +4,18 @@ Neither numba nor LLVM brings an exponential that does so. numpy knows no bfloat
 the upper half of a float32, in a uint16.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba import types
 
-from seqcli.nn.compiled.compiler import formula, intrinsic
+from seqcli.nn.compiled.compiler import Generated, formula, intrinsic
 
-Generated = tuple[Any, Callable[..., Any]]  # a signature, and what writes the code for it
-
-BITS, FLOAT = ir.IntType(32), ir.FloatType()
+BITS, HALF, FLOAT = ir.IntType(32), ir.IntType(16), ir.FloatType()
 HALF_WIDTH = ir.Constant(BITS, 16)  # of a float32, in bits
 MANTISSA_WIDTH, EXPONENT_BIAS = ir.Constant(BITS, 23), ir.Constant(BITS, 127)
+NO_NUMBER = ir.Constant(HALF, 0x7FC0)  # as torch writes it
 BELOW_HALF, ONE_BIT = ir.Constant(BITS, 0x7FFF), ir.Constant(BITS, 1)
 
 ZERO, ONE, TWO = np.float32(0), np.float32(1), np.float32(2)
@@ -62,7 +60,9 @@ def narrow(context: object, number: Any, like: Any) -> Generated:
         bits = builder.bitcast(given[0], BITS)
         is_odd = builder.and_(builder.lshr(bits, HALF_WIDTH), ONE_BIT)
         rounded = builder.add(builder.add(bits, BELOW_HALF), is_odd)
-        return builder.trunc(builder.lshr(rounded, HALF_WIDTH), ir.IntType(16))
+        stored = builder.trunc(builder.lshr(rounded, HALF_WIDTH), HALF)
+        is_number = builder.fcmp_ordered("ord", given[0], given[0])
+        return builder.select(is_number, stored, NO_NUMBER)
 
     return like(types.float32, like), generate
 

@@ -1,17 +1,22 @@
-"""What compiles the functions of this folder."""
+"""What compiles the functions of this folder, and the names of what they are given."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 from numba import extending
 from numba.np import numpy_support
 
 from seqcli.compilation import Compiler
+from seqcli.nn import lstm_steps
 
-_compiler = Compiler(sorted(Path(__file__).parent.glob("*.py")))
-part, leaf, callback = _compiler.part, _compiler.leaf, _compiler.callback
-formula, loop = _compiler.formula, _compiler.loop
+Row = np.ndarray[Any, Any]  # of a matrix
+Generated = tuple[Any, Callable[..., Any]]  # a signature, and what writes the code for it
+
+compiler = Compiler([*sorted(Path(__file__).parent.glob("*.py")), Path(lstm_steps.__file__)])
+part, leaf, callback = compiler.part, compiler.leaf, compiler.callback
+formula, loop = compiler.formula, compiler.loop
 carray: Any = numpy_support.carray
 
 

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from seqcli.nn.compiled.arithmetic import ONE, exp, narrow, widen
-from seqcli.nn.compiled.compiler import carray, loop, part
-from seqcli.nn.compiled.threads import ThreadedCall, arguments, matrix, next_share, vector, wide
+from seqcli.nn.compiled.compiler import Row, carray, loop, part
+from seqcli.nn.compiled.threads import ThreadedCall, layout_of, matrix, next_share, vector, wide
 
-ARGUMENTS = arguments(
+ARGUMENTS = layout_of(
     "rows",
     "entries",
     "logits",
@@ -23,66 +23,64 @@ ARGUMENTS = arguments(
 )
 LANES = 64  # that are compared at a time: LLVM does not see that a maximum has no order
 
-Row = np.ndarray[Any, Any]
-
 
 @part
 def _differentiate(pointer: Any, stored: Any) -> None:
     """Replace the logits, to which the bias is yet to be added, by the gradient."""
-    given = carray(pointer, 1, ARGUMENTS)[0]
-    rows, entries = given.rows, given.entries
-    logits = matrix(given.logits, rows, entries, stored)
-    bias = vector(given.bias, entries, np.float32)
-    targets = vector(given.targets, rows, np.int64)
-    off_target = vector(given.off_target, 1, np.float32)[0]
-    normalizers = vector(given.normalizers, rows, np.float32)
-    target_logits = vector(given.target_logits, rows, np.float32)
-    of_bias = matrix(given.of_bias, given.shares, entries, np.float32)
-    room, largest = np.empty(entries, np.float32), np.empty(LANES, np.float32)
+    arguments = carray(pointer, 1, ARGUMENTS)[0]
+    rows, entries = arguments.rows, arguments.entries
+    logits = matrix(arguments.logits, rows, entries, stored)
+    bias = vector(arguments.bias, entries, np.float32)
+    targets = vector(arguments.targets, rows, np.int64)
+    off_target = vector(arguments.off_target, 1, np.float32)[0]
+    normalizers = vector(arguments.normalizers, rows, np.float32)
+    target_logits = vector(arguments.target_logits, rows, np.float32)
+    of_bias = matrix(arguments.of_bias, arguments.shares, entries, np.float32)
+    scratch, lane_maxima = np.empty(entries, np.float32), np.empty(LANES, np.float32)
     share = next_share(pointer)
-    while share < given.shares:
-        for row in range(rows * share // given.shares, rows * (share + 1) // given.shares):
+    while share < arguments.shares:
+        for row in range(rows * share // arguments.shares, rows * (share + 1) // arguments.shares):
             target = targets[row]
-            most = _largest(logits[row], bias, room, largest)
-            target_logits[row] = room[target]
-            total = _exponentials(room, most)
-            normalizers[row] = most + np.log(total)
-            room[target] += off_target * total
-            _store(room, ONE / total, of_bias[share], logits[row])
+            maximum = _add_bias(logits[row], bias, scratch, lane_maxima)
+            target_logits[row] = scratch[target]
+            total = _exponentiate(scratch, maximum)
+            normalizers[row] = maximum + np.log(total)
+            scratch[target] += off_target * total
+            _normalize(scratch, ONE / total, of_bias[share], logits[row])
         share = next_share(pointer)
 
 
 @loop
-def _largest(stored: Row, bias: Row, logits: Row, largest: Row) -> Any:
-    """Add the bias, and return the largest logit that is a number."""
+def _add_bias(stored: Row, bias: Row, logits: Row, lane_maxima: Row) -> Any:
+    """Make the logits, and return the largest that is a number."""
     whole = len(logits) - len(logits) % LANES
-    largest[:] = -np.inf
+    lane_maxima[:] = -np.inf
     for start in range(0, whole, LANES):
         for lane in range(LANES):
             logit = widen(stored[start + lane]) + bias[start + lane]
             logits[start + lane] = logit
-            largest[lane] = logit if logit > largest[lane] else largest[lane]
+            lane_maxima[lane] = logit if logit > lane_maxima[lane] else lane_maxima[lane]
     for entry in range(whole, len(logits)):
         logits[entry] = widen(stored[entry]) + bias[entry]
-        largest[0] = max(largest[0], logits[entry])
-    most = largest[0]
+        lane_maxima[0] = max(lane_maxima[0], logits[entry])
+    maximum = lane_maxima[0]
     for lane in range(1, LANES):
-        most = max(most, largest[lane])
-    return most
+        maximum = max(maximum, lane_maxima[lane])
+    return maximum
 
 
 @loop
-def _exponentials(logits: Row, most: np.float32) -> np.float32:
+def _exponentiate(logits: Row, maximum: np.float32) -> np.float32:
     """Replace each logit by the exponential of its distance from the largest; return their sum."""
     total = np.float32(0)
     for entry in range(len(logits)):
-        logits[entry] = exp(logits[entry] - most)
+        logits[entry] = exp(logits[entry] - maximum)
         total += logits[entry]
     return total
 
 
 @loop
-def _store(values: Row, factor: np.float32, sums: Row, stored: Row) -> None:
+def _normalize(values: Row, factor: np.float32, sums: Row, stored: Row) -> None:
     for entry in range(len(values)):
         gradient = values[entry] * factor
         sums[entry] += gradient
@@ -112,8 +110,9 @@ def differentiate(
     rows, entries = products_RV.shape
     if rows and not 0 <= targets_R.min() <= targets_R.max() < entries:
         raise IndexError(f"a target is not among the {entries} entries")
-    figures_2R = products_RV.new_empty(2, rows, dtype=torch.float32)
-    of_bias_PV = figures_2R.new_zeros(torch.get_num_threads(), entries)
+    wide_bias_V = wide(bias_V)
+    figures_2R = wide_bias_V.new_empty(2, rows)
+    of_bias_PV = wide_bias_V.new_zeros(torch.get_num_threads(), entries)  # a row for each share
     call = ThreadedCall(
         BY_FORMAT[products_RV.dtype],
         ARGUMENTS,
@@ -121,9 +120,9 @@ def differentiate(
             "rows": rows,
             "entries": entries,
             "logits": products_RV,
-            "bias": wide(bias_V),
-            "targets": targets_R.contiguous(),
-            "off_target": torch.tensor(off_target),
+            "bias": wide_bias_V,
+            "targets": targets_R.to(torch.int64).contiguous(),
+            "off_target": wide_bias_V.new_full((1,), off_target),
             "normalizers": figures_2R[0],
             "target_logits": figures_2R[1],
             "of_bias": of_bias_PV,

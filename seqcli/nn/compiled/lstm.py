@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from seqcli.nn.compiled.arithmetic import ONE, narrow, sigmoid, tanh, widen
-from seqcli.nn.compiled.compiler import carray, leaf, loop, part
-from seqcli.nn.compiled.threads import ThreadedCall, arguments, matrix, next_share, vector, wide
+from seqcli.nn.compiled.compiler import Row, carray, leaf, loop, part
+from seqcli.nn.compiled.threads import ThreadedCall, layout_of, matrix, next_share, vector, wide
 from seqcli.nn.lstm_steps import Kept, Step
 
 STEP = (
@@ -23,10 +23,8 @@ STEP = (
     "cells",
     "mask",
 )
-FORWARD = arguments(*STEP, "bias", "hidden", "read")
-BACKWARD = arguments(*STEP, "of_hidden", "of_cells", "of_read", "of_cell", "of_sums", "of_bias")
-
-Row = np.ndarray[Any, Any]
+FORWARD = layout_of(*STEP, "bias", "hidden", "read")
+BACKWARD = layout_of(*STEP, "of_hidden", "of_cells", "of_read", "of_cell", "of_sums", "of_bias")
 
 
 @part
@@ -40,15 +38,15 @@ def _forward(pointer: Any, stored: Any) -> None:
     cells = matrix(step.cells, step.first_size + step.start + size, width, np.float32)
     bias = vector(step.bias, 4 * width, np.float32)
     mask = matrix(step.mask, step.first_size, width, np.float32)
-    room = np.empty(4 * width, np.float32)
-    states = room[:width]
+    scratch = np.empty(4 * width, np.float32)
+    states = scratch[:width]
     share = next_share(pointer)
     while share < step.shares:
         for row in range(size * share // step.shares, size * (share + 1) // step.shares):
             place = step.start + row
-            _open_gates(gates[place], bias, room)
+            _open_gates(gates[place], bias, scratch)
             cell = cells[step.first_size + place]
-            _go_on(room, cells[step.previous + row], cell)
+            _go_on(scratch, cells[step.previous + row], cell)
             _store(states, hidden[place])
             if row < step.next_size:
                 if step.mask:
@@ -58,22 +56,24 @@ def _forward(pointer: Any, stored: Any) -> None:
 
 
 @leaf
-def _open_gates(gates: Row, bias: Row, room: Row) -> None:
-    """Replace sums by gates, which stay in `room` in float32: input, forget, candidate, output."""
-    width = len(room) // 4
-    _sums(gates, bias, room)
-    _squash(room[: 2 * width])
-    _squash_candidate(room[2 * width : 3 * width])
-    _squash(room[3 * width :])
-    _store(room, gates)
+def _open_gates(gates: Row, bias: Row, scratch: Row) -> None:
+    """Replace sums by gates, which stay in `scratch` in float32, in torch's order."""
+    width = len(scratch) // 4
+    _sums(gates, bias, scratch)
+    _squash(scratch[: 2 * width])
+    _squash_candidate(scratch[2 * width : 3 * width])
+    _squash(scratch[3 * width :])
+    _store(scratch, gates)
 
 
 @leaf
-def _go_on(room: Row, before: Row, cell: Row) -> None:
+def _go_on(scratch: Row, before: Row, cell: Row) -> None:
     """Make the new cell, and the hidden states in place of the input gate."""
     width = len(cell)
-    _new_cell(room[:width], room[width : 2 * width], room[2 * width : 3 * width], before, cell)
-    _hidden(room[3 * width :], cell, room[:width])
+    _new_cell(
+        scratch[:width], scratch[width : 2 * width], scratch[2 * width : 3 * width], before, cell
+    )
+    _hidden(scratch[3 * width :], cell, scratch[:width])
 
 
 @loop
@@ -95,15 +95,15 @@ def _squash_candidate(values: Row) -> None:
 
 
 @loop
-def _new_cell(input: Row, forget: Row, candidate: Row, before: Row, cell: Row) -> None:
+def _new_cell(inputs: Row, forgets: Row, candidates: Row, before: Row, cell: Row) -> None:
     for unit in range(len(cell)):
-        cell[unit] = forget[unit] * before[unit] + input[unit] * candidate[unit]
+        cell[unit] = forgets[unit] * before[unit] + inputs[unit] * candidates[unit]
 
 
 @loop
-def _hidden(output: Row, cell: Row, hidden: Row) -> None:
+def _hidden(outputs: Row, cell: Row, hidden: Row) -> None:
     for unit in range(len(hidden)):
-        hidden[unit] = output[unit] * tanh(cell[unit])
+        hidden[unit] = outputs[unit] * tanh(cell[unit])
 
 
 @loop
@@ -132,7 +132,7 @@ def _backward(pointer: Any, stored: Any) -> None:
     of_cell = matrix(step.of_cell, step.first_size, width, np.float32)
     of_sums = matrix(step.of_sums, step.start + size, 4 * width, stored)
     of_bias = matrix(step.of_bias, step.shares, 4 * width, np.float32)
-    room = np.empty(4 * width, np.float32)
+    scratch = np.empty(4 * width, np.float32)
     of_states = np.empty(width, np.float32)
     share = next_share(pointer)
     while share < step.shares:
@@ -147,49 +147,49 @@ def _backward(pointer: Any, stored: Any) -> None:
                 _add(of_hidden[place], of_states)
             if step.of_cells:
                 _add(of_cells[place], of_cell[row])
-            room[:] = 0
-            _add(gates[place], room)
+            scratch[:] = 0
+            _add(gates[place], scratch)
             cell, before = cells[step.first_size + place], cells[step.previous + row]
-            _differentiate(room, cell, before, of_states, of_cell[row])
-            _add(room, of_bias[share])
-            _store(room, of_sums[place])
+            _differentiate(scratch, cell, before, of_states, of_cell[row])
+            _add(scratch, of_bias[share])
+            _store(scratch, of_sums[place])
         share = next_share(pointer)
 
 
 @leaf
-def _differentiate(room: Row, cell: Row, before: Row, of_states: Row, of_cell: Row) -> None:
-    """Replace the gates in `room` by the gradients of their sums.
+def _differentiate(scratch: Row, cell: Row, before: Row, of_states: Row, of_cell: Row) -> None:
+    """Replace the gates in `scratch` by the gradients of their sums.
 
     The gradient of a sigmoid is s (1 - s), of a tanh 1 - t t. On the way `of_states` is used up,
     and `of_cell` becomes the gradient of the cell before.
     """
     width = len(cell)
-    _through_output(room[3 * width :], cell, of_states, of_cell)
-    _through_candidate(room[:width], room[2 * width : 3 * width], of_cell)
-    _through_forget(room[width : 2 * width], before, of_cell)
+    _through_output(scratch[3 * width :], cell, of_states, of_cell)
+    _through_candidate(scratch[:width], scratch[2 * width : 3 * width], of_cell)
+    _through_forget(scratch[width : 2 * width], before, of_cell)
 
 
 @loop
-def _through_output(output: Row, cell: Row, of_states: Row, of_cell: Row) -> None:
+def _through_output(outputs: Row, cell: Row, of_states: Row, of_cell: Row) -> None:
     for unit in range(len(cell)):
-        gate, squashed = output[unit], tanh(cell[unit])
-        output[unit] = of_states[unit] * squashed * gate * (ONE - gate)
+        gate, squashed = outputs[unit], tanh(cell[unit])
+        outputs[unit] = of_states[unit] * squashed * gate * (ONE - gate)
         of_cell[unit] += of_states[unit] * gate * (ONE - squashed * squashed)
 
 
 @loop
-def _through_candidate(input: Row, candidate: Row, of_cell: Row) -> None:
+def _through_candidate(inputs: Row, candidates: Row, of_cell: Row) -> None:
     for unit in range(len(of_cell)):
-        gate, value = input[unit], candidate[unit]
-        input[unit] = of_cell[unit] * value * gate * (ONE - gate)
-        candidate[unit] = of_cell[unit] * gate * (ONE - value * value)
+        gate, value = inputs[unit], candidates[unit]
+        inputs[unit] = of_cell[unit] * value * gate * (ONE - gate)
+        candidates[unit] = of_cell[unit] * gate * (ONE - value * value)
 
 
 @loop
-def _through_forget(forget: Row, before: Row, of_cell: Row) -> None:
+def _through_forget(forgets: Row, before: Row, of_cell: Row) -> None:
     for unit in range(len(of_cell)):
-        gate = forget[unit]
-        forget[unit] = of_cell[unit] * before[unit] * gate * (ONE - gate)
+        gate = forgets[unit]
+        forgets[unit] = of_cell[unit] * before[unit] * gate * (ONE - gate)
         of_cell[unit] *= gate
 
 
@@ -251,7 +251,8 @@ class Backward(_Steps):
         of_sums_NG: Tensor,
     ) -> None:
         of_hidden_NH, of_cells_NH = outer
-        self._of_bias_PG = of_cell_BH.new_zeros(torch.get_num_threads(), of_sums_NG.shape[1])
+        num_shares = torch.get_num_threads()
+        self._of_bias_PG = of_cell_BH.new_zeros(num_shares, of_sums_NG.shape[1])  # a row for each
         call = ThreadedCall(
             BACKWARD_BY_FORMAT[of_sums_NG.dtype],
             BACKWARD,

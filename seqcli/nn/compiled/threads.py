@@ -16,14 +16,12 @@ from llvmlite import ir
 from numba import types
 from torch import Tensor
 
-from seqcli.nn.compiled.compiler import callback, carray, intrinsic, part
+from seqcli.nn.compiled.compiler import Generated, callback, carray, intrinsic, part
 
-LIBRARY = Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"
+LIBRARY = Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"  # as it is called on Linux
 START_TEAM = "GOMP_parallel"  # of GNU's OpenMP, which those of LLVM and Intel have as well
 LEAST_SHARE = 16_384  # numbers: a thread takes longer to wake up than to compute fewer
 SHARES = ("taken", "shares")  # the first arguments of each function: how many, and of how many
-
-Generated = tuple[Any, Callable[..., Any]]
 
 
 @intrinsic
@@ -60,8 +58,8 @@ def matrix(address: int, count: int, columns: int, stored: Any) -> Any:
     return carray(_pointer(address), (count, columns), stored)
 
 
-def arguments(*names: str) -> np.dtype[Any]:
-    """Return the layout of a function's arguments: numbers, and addresses of tensors or 0."""
+def layout_of(*names: str) -> np.dtype[Any]:
+    """Return the layout of arguments by these names: numbers, and addresses of tensors or 0."""
     return np.dtype([(name, np.int64) for name in (*SHARES, *names)])
 
 
@@ -69,35 +67,41 @@ class ThreadedCall:
     """A function with its arguments, to be called again and again with the first ones changed.
 
     The function takes shares of the work, one after the other, until none is left. A share is the
-    same work whichever thread takes it.
+    same work whichever thread takes it. A thread that finds no share is there all the same: a team
+    that grows or shrinks would have its threads made anew.
     """
 
     def __init__(
         self,
         function: Callable[[Any], None],
         layout: np.dtype[Any],
-        given: Mapping[str, int | Tensor | None],
+        arguments: Mapping[str, int | Tensor | None],
     ) -> None:
         self._function = _compiled(function)
-        self._tensors = [value for value in given.values() if isinstance(value, Tensor)]  # alive
+        self._alive = [value for value in arguments.values() if isinstance(value, Tensor)]
         self._words = np.zeros(len(layout.names or ()), np.int64)
         self._address = self._words.ctypes.data
-        for name, value in given.items():
-            self._words.view(layout)[name] = _word(value)
-        self._most_shares = torch.get_num_threads()
+        for name, value in arguments.items():
+            self._words.view(layout)[name] = _number_or_address(value)
+        self._num_threads = torch.get_num_threads()
 
     def __call__(self, numbers: int, *first: int) -> None:
-        """Call it for work on so many numbers, with these first arguments."""
-        shares = max(1, min(self._most_shares, numbers // LEAST_SHARE))
-        self._words[: 2 + len(first)] = (0, shares, *first)
+        """Call it for work on so many numbers, with these first arguments.
+
+        Raises MemoryError if it found no memory to work in.
+        """
+        shares = max(1, min(self._num_threads, numbers // LEAST_SHARE))
+        self._words[: len(SHARES) + len(first)] = (0, shares, *first)
         team = _team()
         if team is None or shares == 1:
             self._function.ctypes(self._address)
         else:
-            team(self._function.address, self._address, shares, 0)
+            team(self._function.address, self._address, self._num_threads, 0)
+        if self._words[0] < shares:  # an exception does not get out of a function that C calls
+            raise MemoryError("compiled code found no memory")
 
 
-def _word(value: int | Tensor | None) -> int:
+def _number_or_address(value: int | Tensor | None) -> int:
     if isinstance(value, Tensor):
         assert value.is_contiguous()
         return value.data_ptr()
@@ -118,12 +122,11 @@ def _compiled(function: Callable[[Any], None]) -> Any:
 def _team() -> Callable[[int, int, int, int], None] | None:
     """What runs a function in the threads of torch: in as many as are wanted, the caller's too.
 
-    None where torch has other threads than OpenMP's.
+    None elsewhere than on Linux, and where torch has other threads than OpenMP's.
     """
     try:
-        start = getattr(
-            ctypes.CDLL(str(LIBRARY)), START_TEAM
-        )  # its own, or of what it is linked to
+        torch_library = ctypes.CDLL(str(LIBRARY))
+        start = getattr(torch_library, START_TEAM)  # found in what that is linked to
     except (OSError, AttributeError):
         return None
     start.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]

@@ -71,7 +71,6 @@ def test_a_number_is_narrowed_as_torch_rounds_it_ties_to_even() -> None:
     upper = np.arange(0, 2**16, 7, dtype=np.uint32) << 16
     bits = np.concatenate([upper + lower for lower in (0, 1, 0x7FFF, 0x8000, 0x8001, 0xFFFF)])
     wide = bits.astype(np.uint32).view(np.float32)
-    wide = wide[~np.isnan(wide)]
 
     @numba.njit
     def run(wide: np.ndarray, stored: np.ndarray) -> None:
@@ -81,17 +80,7 @@ def test_a_number_is_narrowed_as_torch_rounds_it_ties_to_even() -> None:
     stored = np.empty(len(wide), np.uint16)
     run(wide, stored)
     expected = torch.from_numpy(wide).bfloat16().view(torch.uint16).numpy()
-    np.testing.assert_array_equal(stored, expected)
-
-
-def test_no_number_is_narrowed_to_no_number() -> None:
-    """As operations make it; a NaN of other bits may become infinite, which is as bad."""
-
-    @numba.njit
-    def run(wide: np.ndarray, stored: np.ndarray) -> None:
-        stored[0] = narrow(wide[0], stored[0])
-
-    stored = np.empty(1, np.uint16)
-    for bits in (0x7FC00000, 0xFFC00000):
-        run(np.array([bits], np.uint32).view(np.float32), stored)
-        assert torch.from_numpy(stored).view(torch.bfloat16).isnan().all()
+    is_number = ~np.isnan(wide)
+    assert is_number.mean() > 0.9
+    np.testing.assert_array_equal(stored[is_number], expected[is_number])
+    assert torch.from_numpy(stored[~is_number]).view(torch.bfloat16).isnan().all()

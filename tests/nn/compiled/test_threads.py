@@ -1,5 +1,6 @@
 """Shares of work, each done once, in the threads of torch or in one."""
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,18 +10,18 @@ import torch
 from numba.np.numpy_support import carray
 
 from seqcli.nn.compiled import threads
-from seqcli.nn.compiled.threads import LEAST_SHARE, ThreadedCall, arguments, next_share, vector
+from seqcli.nn.compiled.threads import LEAST_SHARE, ThreadedCall, layout_of, next_share, vector
 
-COUNT = arguments("addend", "counts")
+COUNT = layout_of("addend", "counts")
 
 
 def count_shares(pointer: Any) -> None:
-    given = carray(pointer, 1, COUNT)[0]
-    counts = vector(given.counts, given.shares + 1, np.int64)
-    counts[given.shares] += 100 * given.shares
+    arguments = carray(pointer, 1, COUNT)[0]
+    counts = vector(arguments.counts, arguments.shares + 1, np.int64)
+    counts[arguments.shares] += 100 * arguments.shares
     share = next_share(pointer)
-    while share < given.shares:
-        counts[share] += given.addend
+    while share < arguments.shares:
+        counts[share] += arguments.addend
         share = next_share(pointer)
 
 
@@ -54,6 +55,16 @@ def test_little_work_is_one_share(num_threads: int) -> None:
 
 def test_the_threads_are_those_of_torch() -> None:
     """Two pools would wait for each other's cores."""
-    if not torch.backends.openmp.is_available():
-        pytest.skip("torch has no OpenMP here")
+    if not sys.platform.startswith("linux") or not torch.backends.openmp.is_available():
+        pytest.skip("torch has no OpenMP here, or by another name")
     assert threads._team() is not None
+
+
+def test_work_that_nobody_took_is_no_result() -> None:
+    """As when a function found no memory: what it raises does not come through C."""
+    call = ThreadedCall(take_nothing, COUNT, {})
+    with pytest.raises(MemoryError):
+        call(1)
+
+
+def take_nothing(pointer: Any) -> None: ...
