@@ -41,6 +41,10 @@ class Compiler:
         home = sources[0].parent
         self.sources = [Path(__file__), *sources]
         self.folder = code_folder(f"kernels-{home.name}", self.sources, _bases(home))
+        if self.folder is None:
+            _CompilationTeller.again = (
+                "each time: no folder can keep it, and NUMBA_CACHE_DIR names none"
+            )
 
     def kernel(self, function: Function) -> Function:
         """Compile a function that Python calls."""
@@ -62,24 +66,25 @@ class Compiler:
         return self._compiled(function, _nrt=False)
 
     def formula(self, function: Function) -> Function:
-        """Compile a leaf over floats whose operations stay in the order that is written."""
-        return self._arithmetic(function, IN_ORDER)
+        """Compile an inner function over floats, whose operations stay in the order of the text."""
+        return self.inner(function, _nrt=False, fastmath=IN_ORDER, error_model="numpy")
 
     def loop(self, function: Function) -> Function:
-        """Compile a leaf over arrays of floats that works on many places at once, in any order."""
-        return self._arithmetic(function, IN_ANY_ORDER)
+        """Compile an inner function that works on many places of arrays at once, in any order."""
+        return self.inner(function, _nrt=False, fastmath=IN_ANY_ORDER, error_model="numpy")
+
+    def inner(self, function: Function, **options: Any) -> Function:
+        """Compile a function into the code of each callback.
+
+        If it was called, code just made and code from the disk might call two states of it, the one
+        optimised alone and the other with its caller; and their floats be rounded differently.
+        """
+        return self._compiled(function, no_cpython_wrapper=True, forceinline=True, **options)
 
     def callback(self, function: Function) -> Any:
         """Compile a function of a pointer at once, for C to call at the `address` of the result."""
-        return self._keeping_code(
-            numba.cfunc(POINTER_FUNCTION, cache=self.folder is not None), function
-        )
-
-    def _arithmetic(self, function: Function, fastmath: set[str]) -> Function:
-        """A division by zero gives Inf or NaN: an error would be one place after the other."""
-        return self._compiled(
-            function, no_cpython_wrapper=True, _nrt=False, fastmath=fastmath, error_model="numpy"
-        )
+        is_kept = self.folder is not None
+        return self._keeping_code(numba.cfunc(POINTER_FUNCTION, cache=is_kept), function)
 
     def _compiled(self, function: Function, **options: Any) -> Function:
         compiler: Callable[..., Any] = numba.njit  # whose stubs do not know all options
@@ -141,12 +146,13 @@ def _bases(home: Path) -> list[Path]:
 class _CompilationTeller(event.Listener):
     """Says once that functions are compiled, which takes up to half a minute."""
 
+    again = "once for this version"
     _is_told = False
 
     def on_start(self, event: object) -> None:
         if not self._is_told:
             self._is_told = True
-            log.info("compiling (once for this version, unless no folder can keep the code)...")
+            log.info("compiling (%s)...", self.again)
 
     def on_end(self, event: object) -> None: ...
 

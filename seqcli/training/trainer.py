@@ -110,6 +110,7 @@ class Trainer:
         Returns whether it is over: not if only its time is. Raises Interrupted after Ctrl-C.
         """
         with self._stop_request.noted():
+            self._reporter.message(f"computing in {self._updater.precision}")
             in_time = True
             while self._has_epochs_left and in_time:
                 in_time = self._train_epoch()

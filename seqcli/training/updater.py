@@ -74,6 +74,11 @@ class Updater:
         """The rate of the last update."""
         return float(self._optimizer.param_groups[0]["lr"])
 
+    @property
+    def precision(self) -> str:
+        """The number format of products, by its name."""
+        return str(self._dtype).removeprefix("torch.")
+
     def in_warmup(self, total_steps: int) -> bool:
         """Whether the rate of a training of `total_steps` still rises."""
         return self.step < warmup_within(total_steps, warmup_steps=self._config.warmup_steps)

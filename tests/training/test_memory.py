@@ -21,7 +21,7 @@ def resident(): return int(open("/proc/self/statm").read().split()[1]) * 4096
 work = {"lstm": lstm, "product": product}[sys.argv[2]]
 work(2)
 before = resident()
-for length in range(3, 150):
+for length in range(3, 400):
     work(length)
 print(resident() - before)
 """

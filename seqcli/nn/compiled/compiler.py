@@ -15,8 +15,8 @@ Row = np.ndarray[Any, Any]  # of a matrix
 Generated = tuple[Any, Callable[..., Any]]  # a signature, and what writes the code for it
 
 compiler = Compiler([*sorted(Path(__file__).parent.glob("*.py")), Path(lstm_steps.__file__)])
-part, leaf, callback = compiler.part, compiler.leaf, compiler.callback
 formula, loop = compiler.formula, compiler.loop
+inner, callback = compiler.inner, compiler.callback
 carray: Any = numpy_support.carray
 
 

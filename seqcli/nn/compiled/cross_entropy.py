@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from seqcli.nn.compiled.arithmetic import ONE, exp, narrow, widen
-from seqcli.nn.compiled.compiler import Row, carray, loop, part
+from seqcli.nn.compiled.compiler import Row, carray, inner, loop
 from seqcli.nn.compiled.threads import ThreadedCall, layout_of, matrix, next_share, vector, wide
 
 ARGUMENTS = layout_of(
@@ -24,7 +24,7 @@ ARGUMENTS = layout_of(
 LANES = 64  # that are compared at a time: LLVM does not see that a maximum has no order
 
 
-@part
+@inner
 def _differentiate(pointer: Any, stored: Any) -> None:
     """Replace the logits, to which the bias is yet to be added, by the gradient."""
     arguments = carray(pointer, 1, ARGUMENTS)[0]

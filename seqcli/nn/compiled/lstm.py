@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from seqcli.nn.compiled.arithmetic import ONE, narrow, sigmoid, tanh, widen
-from seqcli.nn.compiled.compiler import Row, carray, leaf, loop, part
+from seqcli.nn.compiled.compiler import Row, carray, inner, loop
 from seqcli.nn.compiled.threads import ThreadedCall, layout_of, matrix, next_share, vector, wide
 from seqcli.nn.lstm_steps import Kept, Step
 
@@ -27,7 +27,7 @@ FORWARD = layout_of(*STEP, "bias", "hidden", "read")
 BACKWARD = layout_of(*STEP, "of_hidden", "of_cells", "of_read", "of_cell", "of_sums", "of_bias")
 
 
-@part
+@inner
 def _forward(pointer: Any, stored: Any) -> None:
     """Turn the sums inside the gates of a step into these, and go on to its states."""
     step = carray(pointer, 1, FORWARD)[0]
@@ -55,7 +55,7 @@ def _forward(pointer: Any, stored: Any) -> None:
         share = next_share(pointer)
 
 
-@leaf
+@loop
 def _open_gates(gates: Row, bias: Row, scratch: Row) -> None:
     """Replace sums by gates, which stay in `scratch` in float32, in torch's order."""
     width = len(scratch) // 4
@@ -66,7 +66,7 @@ def _open_gates(gates: Row, bias: Row, scratch: Row) -> None:
     _store(scratch, gates)
 
 
-@leaf
+@loop
 def _go_on(scratch: Row, before: Row, cell: Row) -> None:
     """Make the new cell, and the hidden states in place of the input gate."""
     width = len(cell)
@@ -118,7 +118,7 @@ def _store(values: Row, stored: Row) -> None:
         stored[place] = narrow(values[place], stored[place])
 
 
-@part
+@inner
 def _backward(pointer: Any, stored: Any) -> None:
     """Make the gradient of a step's sums, and of the cell before it, from those of its states."""
     step = carray(pointer, 1, BACKWARD)[0]
@@ -156,7 +156,7 @@ def _backward(pointer: Any, stored: Any) -> None:
         share = next_share(pointer)
 
 
-@leaf
+@loop
 def _differentiate(scratch: Row, cell: Row, before: Row, of_states: Row, of_cell: Row) -> None:
     """Replace the gates in `scratch` by the gradients of their sums.
 

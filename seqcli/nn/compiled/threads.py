@@ -16,7 +16,7 @@ from llvmlite import ir
 from numba import types
 from torch import Tensor
 
-from seqcli.nn.compiled.compiler import Generated, callback, carray, intrinsic, part
+from seqcli.nn.compiled.compiler import Generated, callback, carray, inner, intrinsic
 
 LIBRARY = Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"  # as it is called on Linux
 START_TEAM = "GOMP_parallel"  # of GNU's OpenMP, which those of LLVM and Intel have as well
@@ -46,13 +46,13 @@ def _pointer(context: object, address: Any) -> Generated:
     return types.voidptr(types.int64), generate
 
 
-@part
+@inner
 def vector(address: int, columns: int, stored: Any) -> Any:
     """Return the array that stands at an address, of numbers of that type."""
     return carray(_pointer(address), columns, stored)
 
 
-@part
+@inner
 def matrix(address: int, count: int, columns: int, stored: Any) -> Any:
     """Return the array of rows that stands at an address."""
     return carray(_pointer(address), (count, columns), stored)
