@@ -47,7 +47,11 @@ def lstm_sequence(
 
 
 class _Sequence(torch.autograd.Function):
-    """X counts the rows before the first step, and then the tokens."""
+    """X counts the rows before the first step, and then the tokens.
+
+    R is the width of what a step reads, its inputs and then the state: beside each other, they have
+    one product for the gradients of both matrices.
+    """
 
     @staticmethod
     def forward(
@@ -61,12 +65,16 @@ class _Sequence(torch.autograd.Function):
         mask_BH: Tensor | None,
         sizes: list[int],
     ) -> tuple[Tensor, Tensor]:
+        (num_tokens, input_size), hidden_size = inputs_NE.shape, hidden_BH.shape[1]
         gates_NG = inputs_NE @ weight_GE.T  # of a step: first the sums inside the gates
-        read_NH, hidden_NH = gates_NG.new_empty(2, len(gates_NG), hidden_BH.shape[1])
+        hidden_NH = inputs_NE.new_empty(num_tokens, hidden_size)
+        read_NR = inputs_NE.new_empty(num_tokens, input_size + hidden_size)
+        read_NR[:, :input_size] = inputs_NE
+        read_NH = read_NR[:, input_size:]
         read_NH[: sizes[0]] = (
             hidden_BH if mask_BH is None else hidden_BH * mask_BH.to(hidden_BH.dtype)
         )
-        cells_XH = cell_BH.new_empty(len(cell_BH) + len(gates_NG), cell_BH.shape[1])
+        cells_XH = cell_BH.new_empty(len(cell_BH) + num_tokens, hidden_size)
         cells_XH[: len(cell_BH)] = cell_BH
         kept = Kept(gates_NG, cells_XH, mask_BH)
         forward_step = forward_steps(kept, bias_G, hidden_NH, read_NH)
@@ -77,7 +85,7 @@ class _Sequence(torch.autograd.Function):
             forward_step(step)
         ctx.sizes = sizes
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(inputs_NE, read_NH, weight_GE, weight_GH, *kept)
+        ctx.save_for_backward(read_NR, weight_GE, weight_GH, *kept)
         return hidden_NH, cells_XH[sizes[0] :]
 
     @staticmethod
@@ -85,10 +93,10 @@ class _Sequence(torch.autograd.Function):
     def backward(
         ctx: Any, of_hidden_NH: Tensor | None, of_cells_NH: Tensor | None
     ) -> tuple[Tensor | None, ...]:
-        inputs_NE, read_NH, weight_GE, weight_GH, *others = ctx.saved_tensors
+        read_NR, weight_GE, weight_GH, *others = ctx.saved_tensors
         gates_NG, cells_XH, mask_BH = kept = Kept(*others)
         of_sums_NG = torch.empty_like(gates_NG)
-        of_read_BH = read_NH.new_empty(ctx.sizes[0], read_NH.shape[1])
+        of_read_BH = read_NR.new_empty(ctx.sizes[0], weight_GH.shape[1])
         of_cell_BH = cells_XH.new_zeros(of_read_BH.shape)
         backward_step = backward_steps(
             kept, (of_hidden_NH, of_cells_NH), of_read_BH, of_cell_BH, of_sums_NG
@@ -97,11 +105,13 @@ class _Sequence(torch.autograd.Function):
         for step, of_sums_BG in reversed(parts):
             backward_step(step)
             torch.mm(of_sums_BG, weight_GH, out=of_read_BH[: step.size])
-        needs_inputs, needs_weight_GE, needs_weight_GH, *_ = ctx.needs_input_grad
+        needs_inputs, *needs_weights = ctx.needs_input_grad[:3]
+        of_weights: tuple[Tensor | None, ...] = (None, None)
+        if any(needs_weights):
+            of_weights = (of_sums_NG.T @ read_NR).split([weight_GE.shape[1], weight_GH.shape[1]], 1)
         return (
             of_sums_NG @ weight_GE if needs_inputs else None,
-            of_sums_NG.T @ inputs_NE if needs_weight_GE else None,
-            of_sums_NG.T @ read_NH if needs_weight_GH else None,
+            *of_weights,
             backward_step.bias_gradient(),
             of_read_BH if mask_BH is None else of_read_BH * mask_BH.to(of_read_BH.dtype),
             of_cell_BH,

@@ -23,7 +23,7 @@ STEP = (
     "cells",
     "mask",
 )
-FORWARD = layout_of(*STEP, "bias", "hidden", "read")
+FORWARD = layout_of(*STEP, "bias", "hidden", "read", "read_stride")
 BACKWARD = layout_of(*STEP, "of_hidden", "of_cells", "of_read", "of_cell", "of_sums", "of_bias")
 
 
@@ -34,7 +34,7 @@ def _forward(pointer: Any, stored: Any) -> None:
     size, width = step.size, step.hidden_size
     gates = matrix(step.gates, step.start + size, 4 * width, stored)
     hidden = matrix(step.hidden, step.start + size, width, stored)
-    read = matrix(step.read, step.start + size + step.next_size, width, stored)
+    read = matrix(step.read, step.start + size + step.next_size, step.read_stride, stored)
     cells = matrix(step.cells, step.first_size + step.start + size, width, np.float32)
     bias = vector(step.bias, 4 * width, np.float32)
     mask = matrix(step.mask, step.first_size, width, np.float32)
@@ -51,7 +51,7 @@ def _forward(pointer: Any, stored: Any) -> None:
             if row < step.next_size:
                 if step.mask:
                     _multiply(states, mask[row])
-                _store(states, read[place + size])
+                _store(states, read[place + size][:width])
         share = next_share(pointer)
 
 
@@ -231,10 +231,17 @@ class Forward(_Steps):
     """See `lstm_steps.forward_steps`."""
 
     def __init__(self, kept: Kept, bias_G: Tensor, hidden_NH: Tensor, read_NH: Tensor) -> None:
+        self._read_NH = read_NH  # whose rows have others between them
         call = ThreadedCall(
             FORWARD_BY_FORMAT[hidden_NH.dtype],
             FORWARD,
-            {**_common(kept), "bias": wide(bias_G), "hidden": hidden_NH, "read": read_NH},
+            {
+                **_common(kept),
+                "bias": wide(bias_G),
+                "hidden": hidden_NH,
+                "read": read_NH.data_ptr(),
+                "read_stride": read_NH.stride(0),
+            },
         )
         super().__init__(call, kept.gates_NG)
 
