@@ -66,7 +66,7 @@ class _Sequence(torch.autograd.Function):
         sizes: list[int],
     ) -> tuple[Tensor, Tensor]:
         (num_tokens, input_size), hidden_size = inputs_NE.shape, hidden_BH.shape[1]
-        gates_NG = inputs_NE @ weight_GE.T  # of a step: first the sums inside the gates
+        gates_NG = inputs_NE @ weight_GE.T  # of a step: first this product
         hidden_NH = inputs_NE.new_empty(num_tokens, hidden_size)
         read_NR = inputs_NE.new_empty(num_tokens, input_size + hidden_size)
         read_NR[:, :input_size] = inputs_NE
@@ -77,11 +77,11 @@ class _Sequence(torch.autograd.Function):
         cells_XH = cell_BH.new_empty(len(cell_BH) + num_tokens, hidden_size)
         cells_XH[: len(cell_BH)] = cell_BH
         kept = Kept(gates_NG, cells_XH, mask_BH)
-        forward_step = forward_steps(kept, bias_G, hidden_NH, read_NH)
+        products_BG = gates_NG.new_empty(sizes[0], len(weight_GH))
+        forward_step = forward_steps(kept, products_BG, bias_G, hidden_NH, read_NH)
         weight_HG = weight_GH.T
-        parts = zip(_steps(sizes), gates_NG.split(sizes), read_NH.split(sizes), strict=True)
-        for step, sums_BG, read_BH in parts:
-            torch.addmm(sums_BG, read_BH, weight_HG, out=sums_BG)
+        for step, read_BH in zip(_steps(sizes), read_NH.split(sizes), strict=True):
+            torch.mm(read_BH, weight_HG, out=products_BG[: step.size])
             forward_step(step)
         ctx.sizes = sizes
         ctx.set_materialize_grads(False)

@@ -45,17 +45,18 @@ class BackwardSteps(Protocol):
 
 
 def forward_steps(
-    kept: Kept, bias_G: Tensor, hidden_NH: Tensor, read_NH: Tensor
+    kept: Kept, products_BG: Tensor, bias_G: Tensor, hidden_NH: Tensor, read_NH: Tensor
 ) -> Callable[[Step], None]:
-    """Return what goes through a step from its sums, which stand without bias in place of gates.
+    """Return what goes through a step from its products to its states.
 
-    It makes gates of them, the cells, the hidden states, and what the next step's product reads.
+    Those of its inputs stand in place of gates, those of its state in products_BG. It makes the
+    gates, the cells, the hidden states, and what the next step's product reads of these.
     """
     if not kept.are_compiled:
-        return _Forward(kept, bias_G, hidden_NH, read_NH)
+        return _Forward(kept, products_BG, bias_G, hidden_NH, read_NH)
     from seqcli.nn.compiled.lstm import Forward
 
-    return Forward(kept, bias_G, hidden_NH, read_NH)
+    return Forward(kept, products_BG, bias_G, hidden_NH, read_NH)
 
 
 def backward_steps(
@@ -79,14 +80,21 @@ def backward_steps(
 
 
 class _Forward:
-    def __init__(self, kept: Kept, bias_G: Tensor, hidden_NH: Tensor, read_NH: Tensor) -> None:
-        self._kept, self._bias_G = kept, bias_G
+    def __init__(
+        self,
+        kept: Kept,
+        products_BG: Tensor,
+        bias_G: Tensor,
+        hidden_NH: Tensor,
+        read_NH: Tensor,
+    ) -> None:
+        self._kept, self._products_BG, self._bias_G = kept, products_BG, bias_G
         self._hidden_NH, self._read_NH = hidden_NH, read_NH
 
     def __call__(self, step: Step) -> None:
         (gates_NG, cells_XH, mask_BH), (start, size, previous, next_size) = self._kept, step
         end, offset = start + size, len(cells_XH) - len(gates_NG)
-        sums_BG = gates_NG[start:end] + self._bias_G
+        sums_BG = self._bias_G + gates_NG[start:end] + self._products_BG[:size]
         input_BH, forget_BH, candidate_BH, output_BH = sums_BG.sigmoid().chunk(4, dim=1)
         candidate_BH.copy_(sums_BG.chunk(4, dim=1)[2].tanh())
         gates_NG[start:end] = torch.cat([input_BH, forget_BH, candidate_BH, output_BH], dim=1)

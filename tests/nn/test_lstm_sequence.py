@@ -203,7 +203,7 @@ def test_steps_are_compiled_where_cells_are_of_float32(
 ) -> None:
     kept = Kept(torch.zeros(1, 8, dtype=dtype), torch.zeros(2, 2, dtype=cell_dtype), None)
     bias_G, hidden_NH = torch.zeros(8), torch.zeros(1, 2, dtype=dtype)
-    steps = forward_steps(kept, bias_G, hidden_NH, hidden_NH.clone())
+    steps = forward_steps(kept, kept.gates_NG, bias_G, hidden_NH, hidden_NH.clone())
     assert (type(steps) is Forward) == is_compiled
 
 

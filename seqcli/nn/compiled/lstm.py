@@ -23,16 +23,17 @@ STEP = (
     "cells",
     "mask",
 )
-FORWARD = layout_of(*STEP, "bias", "hidden", "read", "read_stride")
+FORWARD = layout_of(*STEP, "products", "bias", "hidden", "read", "read_stride")
 BACKWARD = layout_of(*STEP, "of_hidden", "of_cells", "of_read", "of_cell", "of_sums", "of_bias")
 
 
 @inner
 def _forward(pointer: Any, stored: Any) -> None:
-    """Turn the sums inside the gates of a step into these, and go on to its states."""
+    """Go from the products of a step, of which one stands in place of its gates, to its states."""
     step = carray(pointer, 1, FORWARD)[0]
     size, width = step.size, step.hidden_size
     gates = matrix(step.gates, step.start + size, 4 * width, stored)
+    products = matrix(step.products, size, 4 * width, stored)
     hidden = matrix(step.hidden, step.start + size, width, stored)
     read = matrix(step.read, step.start + size + step.next_size, step.read_stride, stored)
     cells = matrix(step.cells, step.first_size + step.start + size, width, np.float32)
@@ -44,7 +45,7 @@ def _forward(pointer: Any, stored: Any) -> None:
     while share < step.shares:
         for row in range(size * share // step.shares, size * (share + 1) // step.shares):
             place = step.start + row
-            _open_gates(gates[place], bias, scratch)
+            _open_gates(gates[place], products[row], bias, scratch)
             cell = cells[step.first_size + place]
             _go_on(scratch, cells[step.previous + row], cell)
             _store(states, hidden[place])
@@ -56,10 +57,10 @@ def _forward(pointer: Any, stored: Any) -> None:
 
 
 @loop
-def _open_gates(gates: Row, bias: Row, scratch: Row) -> None:
-    """Replace sums by gates, which stay in `scratch` in float32, in torch's order."""
+def _open_gates(gates: Row, products: Row, bias: Row, scratch: Row) -> None:
+    """Replace a product by gates, which stay in `scratch` in float32, in torch's order."""
     width = len(scratch) // 4
-    _sums(gates, bias, scratch)
+    _add_up(gates, products, bias, scratch)
     _squash(scratch[: 2 * width])
     _squash_candidate(scratch[2 * width : 3 * width])
     _squash(scratch[3 * width :])
@@ -77,9 +78,9 @@ def _go_on(scratch: Row, before: Row, cell: Row) -> None:
 
 
 @loop
-def _sums(stored: Row, bias: Row, sums: Row) -> None:
+def _add_up(of_inputs: Row, of_states: Row, bias: Row, sums: Row) -> None:
     for place in range(len(sums)):
-        sums[place] = widen(stored[place]) + bias[place]
+        sums[place] = widen(of_inputs[place]) + widen(of_states[place]) + bias[place]
 
 
 @loop
@@ -230,13 +231,21 @@ class _Steps:
 class Forward(_Steps):
     """See `lstm_steps.forward_steps`."""
 
-    def __init__(self, kept: Kept, bias_G: Tensor, hidden_NH: Tensor, read_NH: Tensor) -> None:
+    def __init__(
+        self,
+        kept: Kept,
+        products_BG: Tensor,
+        bias_G: Tensor,
+        hidden_NH: Tensor,
+        read_NH: Tensor,
+    ) -> None:
         self._read_NH = read_NH  # whose rows have others between them
         call = ThreadedCall(
             FORWARD_BY_FORMAT[hidden_NH.dtype],
             FORWARD,
             {
                 **_common(kept),
+                "products": products_BG,
                 "bias": wide(bias_G),
                 "hidden": hidden_NH,
                 "read": read_NH.data_ptr(),
