@@ -212,7 +212,7 @@ class Trainer:
             if stop or time_is_up or save or report:
                 self._report(meter, len(batches))
             if stop:
-                self._reporter.message("saving the state; Ctrl-C again stops without it")
+                self._reporter.message("saving the state; Ctrl-C or SIGTERM again stops without it")
             if stop or time_is_up or save:
                 self.save()
                 meter.reset()  # the seconds of a save are no update's
@@ -382,7 +382,7 @@ class Trainer:
     def _interrupted(self) -> Interrupted:
         return Interrupted(
             f"stopped after step {self._updater.step}, {self._where()}",
-            why="you asked for it; nothing is lost",
+            why="Ctrl-C or SIGTERM asked for it; nothing is lost",
             fix="Go on with the same command and --resume",
         )
 
