@@ -8,6 +8,7 @@ from seqcli.architectures.recurrent import DecoderConfig, EncoderConfig
 from seqcli.architectures.seq2seq import Seq2SeqConfig
 from seqcli.data.batch import pair_batch
 from seqcli.data.dataset import Example
+from seqcli.nn import packing
 from seqcli.nn.packing import RealPacking
 from tests.benchmarks.floor import operations, own_products, products, rows_of_steps
 from tests.benchmarks.plain_loop import plain_model
@@ -42,7 +43,9 @@ def test_operations_are_those_that_torch_counts_in_the_plain_step(
     assert counted == pytest.approx(counter.get_total_flops(), rel=0.02)
 
 
-def test_steps_have_the_rows_that_our_layers_read() -> None:
+def test_steps_have_the_rows_that_our_layers_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for those of padding."""
+    monkeypatch.setattr(packing, "FEW_ROWS", 1)
     lengths = [3, 5, 1, 5]
     mask_BS = torch.arange(5) < torch.tensor(lengths).unsqueeze(1)
     assert list(rows_of_steps(lengths)) == RealPacking(mask_BS).sizes
