@@ -42,9 +42,7 @@ class Compiler:
         self.sources = [Path(__file__), *sources]
         self.folder = code_folder(f"kernels-{home.name}", self.sources, _bases(home))
         if self.folder is None:
-            _CompilationTeller.again = (
-                "each time: no folder can keep it, and NUMBA_CACHE_DIR names none"
-            )
+            _CompilationTeller.again = "each time: NUMBA_CACHE_DIR names no folder to keep it in"
 
     def kernel(self, function: Function) -> Function:
         """Compile a function that Python calls."""

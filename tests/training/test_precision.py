@@ -35,6 +35,20 @@ def test_without_one_dnn_bfloat16_is_not_taken(monkeypatch: pytest.MonkeyPatch) 
     precision._bfloat16_pays_on_cpu.cache_clear()
 
 
+def test_a_processor_that_cannot_compute_in_bfloat16_computes_in_float32(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse() -> None:
+        raise RuntimeError("could not create a primitive descriptor")
+
+    monkeypatch.setattr(precision, "_probe", refuse)
+    precision._bfloat16_pays_on_cpu.cache_clear()
+    num_threads = torch.get_num_threads()
+    assert choose_precision("auto", CPU) == torch.float32
+    assert torch.get_num_threads() == num_threads
+    precision._bfloat16_pays_on_cpu.cache_clear()
+
+
 def test_exact_computing_is_switched_on_and_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
     try:
