@@ -280,7 +280,7 @@ class LayerNormLSTMLayer(RecurrentLayer):
 def pays_as_one_operation(inputs_BSE: Tensor, weight_GH: Tensor) -> bool:
     """Whether `lstm_sequence` is faster than torch's kernels: in bfloat16 training, in large steps.
 
-    In float32 its products are MKL's, which on processors of AMD are half as fast as oneDNN's.
+    In float32 its products are MKL's, which on some processors are half as fast as oneDNN's.
     """
     is_large = len(inputs_BSE) * weight_GH.shape[1] >= LARGE_STEP
     is_training = torch.is_grad_enabled() and inputs_BSE.device.type == "cpu"

@@ -84,7 +84,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         return (*(scale * gradient for gradient in ctx.saved_tensors), None, None, None, None)
 
 
-class RowFigures(NamedTuple):
+class _RowFigures(NamedTuple):
     """What a loss is made of, for each row."""
 
     normalizer_R: Tensor  # logarithm of the sum of exponentials
@@ -93,7 +93,7 @@ class RowFigures(NamedTuple):
 
 def _differentiate(
     products_PRV: Tensor, bias_V: Tensor, targets_R: Tensor, smoothing: float, consistency: float
-) -> tuple[RowFigures, Tensor, Tensor]:
+) -> tuple[_RowFigures, Tensor, Tensor]:
     """Put the gradient of the loss by the logits in place of the products without their bias.
 
     What smoothing takes from all alike is left to the caller. Returns figures of the rows of one
@@ -104,13 +104,13 @@ def _differentiate(
         from seqcli.nn.compiled.cross_entropy import differentiate
 
         figures, gradient_V = differentiate(products_PRV[0], bias_V, targets_R, smoothing - 1)
-        return RowFigures(*figures), gradient_V, gradient_V.new_zeros(())
+        return _RowFigures(*figures), gradient_V, gradient_V.new_zeros(())
     return _differentiate_in_slices(products_PRV, bias_V, targets_R, smoothing, consistency)
 
 
 def _differentiate_in_slices(
     products_PRV: Tensor, bias_V: Tensor, targets_R: Tensor, smoothing: float, consistency: float
-) -> tuple[RowFigures, Tensor, Tensor]:
+) -> tuple[_RowFigures, Tensor, Tensor]:
     passes, num_rows, num_entries = products_PRV.shape
     precise = torch.promote_types(products_PRV.dtype, torch.float32)
     figures_2PR = products_PRV.new_empty(2, passes, num_rows, dtype=precise)
@@ -133,7 +133,7 @@ def _differentiate_in_slices(
             gradient_RV.add_(pull_RV, alpha=0.5 * consistency)
         gradient_V += gradient_RV.sum(0)
         products_PRV[:, rows] = gradient_RV.unflatten(0, (passes, -1))
-    return RowFigures(*figures_2PR.flatten(1)), gradient_V, disagreement
+    return _RowFigures(*figures_2PR.flatten(1)), gradient_V, disagreement
 
 
 def _normalizer(logits_RV: Tensor, probabilities_RV: Tensor) -> Tensor:

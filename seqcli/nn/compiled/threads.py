@@ -118,8 +118,11 @@ def _compiled(function: Callable[[Any], None]) -> Any:
     return callback(function)
 
 
+Team = Callable[[int, int, int, int], None]  # of a function, its argument, threads, and no flags
+
+
 @functools.cache
-def _team() -> Callable[[int, int, int, int], None] | None:
+def _team() -> Team | None:
     """What runs a function in the threads of torch: in as many as are wanted, the caller's too.
 
     None elsewhere than on Linux, and where torch has other threads than OpenMP's.
@@ -131,4 +134,5 @@ def _team() -> Callable[[int, int, int, int], None] | None:
         return None
     start.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
     start.restype = None
-    return start  # type: ignore[no-any-return]
+    team: Team = start
+    return team
